@@ -1,0 +1,122 @@
+"""Files that appear whole or not at all, and the hashes by which they are known."""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def publish(target: str | Path) -> Iterator[Path]:
+    """Yield a scratch path beside `target`; when the block ends well, it becomes `target` in one step.
+
+    The scratch path does not exist yet: write a file or make a folder there. If the block raises, the
+    scratch is removed and an older `target` stays as it was. An older folder at `target` is replaced.
+
+    Parameters
+    ----------
+    target : path
+        File or folder to appear; its parent is created.
+    """
+    target = Path(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last: several writers (NumPy, matplotlib) append or choose a format by it.
+    scratch = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    remove(scratch)
+    try:
+        yield scratch
+        _flush(scratch)
+        if target.is_dir():  # a folder that has content cannot be renamed over
+            old = target.with_name(f".{target.name}.{os.getpid()}.old")
+            target.replace(old)
+            scratch.replace(target)
+            remove(old)
+        else:
+            scratch.replace(target)
+        _flush(target.parent)
+    finally:
+        remove(scratch)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all it holds; nothing there is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Bring a file, or a folder's entries and files, to the disk before it is named."""
+    files = [path, *(p for p in path.rglob("*") if p.is_file())] if path.is_dir() else [path]
+    for file in files:
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sha256(path: str | Path) -> str:
+    """Hash of a file's content, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of(value: Any) -> str:
+    """Hash of a JSON value, independent of key order and spacing."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Publish `value` as indented JSON; NaN and infinities are refused, since JSON has none."""
+    with publish(path) as scratch:
+        scratch.write_text(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n", "utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file.
+
+    Raises
+    ------
+    ValueError
+        If the file is not JSON; names the file, line and column.
+    """
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"{path}: not JSON at {place}: {error.msg}") from None
+
+
+def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Publish rows as CSV with exactly these columns; None becomes an empty cell, a stray key is an error."""
+    with publish(path) as scratch, scratch.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", extrasaction="raise", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read_csv(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Read a CSV written by `write_csv`; every cell is text.
+
+    Raises
+    ------
+    ValueError
+        If the columns are not exactly `columns`, in this order, or a row is short or long.
+    """
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != list(columns):
+            raise ValueError(f"{path}: columns are {reader.fieldnames}, expected {list(columns)}")
+        rows = list(reader)
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise ValueError(f"{path}, line {number}: expected {len(columns)} fields, got {row}")
+    return rows

@@ -1,0 +1,208 @@
+"""A prepared data set: `manifest.csv` (one row an item), `manifest.json` (facts of the whole), `crops.h5`.
+
+Items that could not be used stay in the manifest with the status that says why; only items with a crop
+have a `row` in ``crops.h5:/crops``, a uint8 array of shape (items, side, side, 3), RGB.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from hocp.contracts import files
+
+DATASETS = ("affectnet", "sewa", "afew_va")
+SPLITS = ("train", "val", "test", "fold0", "fold1", "fold2", "fold3", "fold4")
+FOLDS = 5
+
+#: What can be said of an item. Those in USABLE have a crop and labels and may be trained on.
+STATUSES = {
+    "ok": "usable as it is",
+    "box_clamped": "usable; the face box left the image and was cut at its border",
+    "img_mode_converted": "usable; the image was not 8-bit RGB and was converted",
+    "frame_extra": "usable frames kept; the video has more frames than its labels",
+    "va_missing": "valence and arousal marked as not annotated (-2)",
+    "class_excluded": "expression code says that there is no usable face or label (8, 9, 10)",
+    "img_missing": "the image or video is not there",
+    "img_empty": "the image or video has no content",
+    "img_undecodable": "the image or video does not decode",
+    "box_bad": "face box without area, or outside the image",
+    "lnd_missing": "no landmarks",
+    "lnd_count": "wrong number of landmarks",
+    "label_range": "valence or arousal outside the range of the release",
+    "label_null": "a label is absent",
+    "label_nan": "a label is not a number",
+    "frame_gap": "frames or labels are missing inside the clip",
+    "dup_key": "the same key stands twice",
+    "dup_content": "the same content stands twice",
+}
+USABLE = ("ok", "box_clamped", "img_mode_converted", "frame_extra")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One image or one video frame.
+
+    Attributes
+    ----------
+    item : str
+        Unique in its data set.
+    split : str
+        One of SPLITS; empty where the item is not usable.
+    group : str
+        Subject, session or actor that must not cross splits; empty where the release has none (AffectNet).
+    clip : str
+        Clip that the frame belongs to; empty for single images.
+    frame : int or None
+        Index of the frame in the clip on the clip's own frame grid; a jump larger than the step is a gap.
+    row : int or None
+        Row in ``crops.h5``.
+    valence, arousal : float or None
+        On the signed scale [-1, 1].
+    expression : int or None
+        AffectNet's code 0..7.
+    status : str
+        One of STATUSES.
+    note : str
+        What was found, for a person.
+    """
+
+    item: str
+    dataset: str
+    split: str = ""
+    group: str = ""
+    clip: str = ""
+    frame: int | None = None
+    row: int | None = None
+    valence: float | None = None
+    arousal: float | None = None
+    expression: int | None = None
+    status: str = "ok"
+    note: str = ""
+
+    @property
+    def usable(self) -> bool:
+        """Whether the item has a crop and both labels."""
+        return self.row is not None
+
+    def __post_init__(self):
+        assert self.dataset in DATASETS, self
+        assert self.status in STATUSES, self
+        assert self.usable == (self.status in USABLE), self
+        assert not self.usable or (self.split in SPLITS and None not in (self.valence, self.arousal)), self
+
+
+COLUMNS = tuple(field.name for field in fields(Item))
+_INTEGERS = ("frame", "row", "expression")
+_FLOATS = ("valence", "arousal")
+
+
+def write(path: str | Path, items: Iterable[Item]) -> None:
+    """Publish the rows of `manifest.csv`; floats keep six decimals, far below the labels' resolution."""
+    rows = (asdict(item) for item in items)
+    files.write_csv(path, COLUMNS, ({k: _text(k, v) for k, v in row.items()} for row in rows))
+
+
+def _text(column: str, value: Any) -> Any:
+    return f"{value:.6f}" if column in _FLOATS and value is not None else value
+
+
+def read(path: str | Path) -> list[Item]:
+    """Read `manifest.csv`.
+
+    Raises
+    ------
+    ValueError
+        If columns, types or statuses are not those of this module; names file and line.
+    """
+    items = []
+    for number, row in enumerate(files.read_csv(path, COLUMNS), start=2):
+        try:
+            items.append(Item(**{k: _value(k, v) for k, v in row.items()}))
+        except (ValueError, AssertionError) as error:
+            raise ValueError(f"{path}, line {number}: not a row of a manifest: {error}") from None
+    return items
+
+
+def _value(column: str, text: str) -> Any:
+    if column in _INTEGERS:
+        return int(text) if text else None
+    if column in _FLOATS:
+        return float(text) if text else None
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What `manifest.json` says of the whole data set.
+
+    Attributes
+    ----------
+    data : str
+        "generated" or "licensed"; every number made from it carries the word.
+    release : str
+        Release recognised by the reader, e.g. "AffectNet 2017, manual".
+    scale : dict
+        ``native_min``, ``native_max`` (measured), ``factor``, ``offset`` (signed = factor * native + offset).
+    frame_step : int
+        Distance between consecutive kept frames on the clip's own frame grid; 1 for images.
+    fps : float or None
+        Kept frames per second.
+    crop : dict
+        ``side`` in pixels and the parameters of the crop function.
+    split : dict
+        Rule, seed and ``sha256`` of the split list.
+    counts : dict
+        Items by status.
+    sources : dict
+        Archive or file read -> SHA-256.
+    manifest_sha256, crops_sha256 : str
+        Of the two other files.
+    """
+
+    dataset: str
+    data: str
+    release: str
+    scale: Mapping[str, float]
+    frame_step: int
+    fps: float | None
+    crop: Mapping[str, Any]
+    split: Mapping[str, Any]
+    counts: Mapping[str, int]
+    sources: Mapping[str, str]
+    manifest_sha256: str
+    crops_sha256: str
+
+    def __post_init__(self):
+        assert self.data in ("generated", "licensed"), self.data
+
+
+def write_facts(path: str | Path, facts: Facts) -> None:
+    """Publish `manifest.json`."""
+    files.write_json(path, asdict(facts))
+
+
+def read_facts(path: str | Path) -> Facts:
+    """Read `manifest.json`.
+
+    Raises
+    ------
+    ValueError
+        If a key is missing or unknown; names the file.
+    """
+    try:
+        return Facts(**files.read_json(path))
+    except TypeError as error:
+        raise ValueError(f"{path}: not the facts of a prepared data set: {error}") from None
+
+
+def parts(split: str, fold: int) -> str:
+    """Part that an item of this `split` plays in run number `fold`: "train", "val" or "test".
+
+    Data sets with one official split use fold 0. With folds, fold k is tested, fold k + 1 (cyclic) chosen
+    on, and the other three trained on.
+    """
+    if not split.startswith("fold"):
+        return split
+    distance = (int(split[4:]) - fold) % FOLDS
+    return {0: "test", 1: "val"}.get(distance, "train")

@@ -1,0 +1,128 @@
+"""What a run leaves behind: columns and arrays of its files, and the facts of machine and code beside them."""
+
+import os
+import platform
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hocp.contracts import files
+
+#: One row a logged step; validation cells are empty where nothing was evaluated.
+HISTORY = (
+    "run", "stage", "step", "seconds", "lr", "loss", "loss_rmse", "loss_pcc", "loss_ccc", "loss_ce",
+    "grad_norm", "val_valence_ccc", "val_arousal_ccc",
+)  # fmt: skip
+
+#: One row a number. `data` is "generated" or "licensed"; `fold` is a number or "all" (pooled over folds);
+#: an empty `value` has its `reason`.
+RUNS = (
+    "run", "dataset", "method", "network", "data", "fold", "seed", "parameters", "macs", "seconds",
+    "convention", "dimension", "metric", "value", "n", "reason",
+)  # fmt: skip
+
+#: One row a factorized layer of a network trained with the lasso.
+RANKS = (
+    "run", "data", "gamma", "layer", "rank", "zeroed", "share", "parameters_before", "parameters_after",
+)  # fmt: skip
+
+#: One row a network or layer; MACs are multiply-accumulates of one forward pass of one item.
+COST = (
+    "table", "item", "c_in", "c_out", "kind", "rank", "parameters", "macs", "bytes",
+    "gflops_paper_convention", "input",
+)  # fmt: skip
+
+PREDICTIONS = {
+    "item": "U", "clip": "U", "frame": "i4",
+    "valence": "f4", "arousal": "f4", "valence_true": "f4", "arousal_true": "f4",
+}  # fmt: skip
+
+_PACKAGES = ("torch", "numpy", "tensorly", "h5py", "safetensors", "torchmetrics")
+
+
+def environment(device: str) -> dict[str, Any]:
+    """Software and machine of this process, without names that tell whose it is.
+
+    Parameters
+    ----------
+    device : str
+        What the caller computed on, e.g. "cpu" or the GPU's name.
+    """
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "device": device,
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or "unknown"
+
+
+def code() -> dict[str, Any]:
+    """Commit that the code stands at, and a hash of the Python files that can decide a result.
+
+    The hash tells apart what the commit cannot: edited files, and copies without git.
+    """
+    root = Path(__file__).resolve().parents[2]
+    sources = sorted(p for package in ("hocp", "data_prep") for p in (root / package).rglob("*.py"))
+    tree = files.sha256_of({p.relative_to(root).as_posix(): files.sha256(p) for p in sources})
+    commit = _git(root, "rev-parse", "HEAD")
+    changed = _git(root, "status", "--porcelain", "--", "hocp", "data_prep") if commit else None
+    return {"commit": commit, "changed": None if changed is None else bool(changed), "sources_sha256": tree}
+
+
+def _git(root: Path, *command: str) -> str | None:
+    try:
+        answer = subprocess.run(["git", *command], cwd=root, capture_output=True, text=True, timeout=20)
+    except OSError:
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None
+
+
+def command_line() -> str:
+    """The command as a person would type it."""
+    return " ".join(["python -m hocp", *sys.argv[1:]])
+
+
+def write_predictions(path: str | Path, **columns: Any) -> None:
+    """Publish predictions, one entry a test frame; the arrays of PREDICTIONS, all of one length."""
+    assert set(columns) == set(PREDICTIONS), sorted(columns)
+    arrays = {name: np.asarray(columns[name], dtype=kind) for name, kind in PREDICTIONS.items()}
+    assert len({array.shape for array in arrays.values()}) == 1, {k: a.shape for k, a in arrays.items()}
+    with files.publish(path) as scratch:
+        np.savez_compressed(scratch, allow_pickle=False, **arrays)
+
+
+def read_predictions(path: str | Path) -> dict[str, np.ndarray]:
+    """Read what `write_predictions` wrote.
+
+    Raises
+    ------
+    ValueError
+        If an array is missing.
+    """
+    with np.load(path, allow_pickle=False) as archive:
+        missing = sorted(set(PREDICTIONS) - set(archive.files))
+        if missing:
+            raise ValueError(f"{path}: no array {', '.join(missing)}; found {sorted(archive.files)}")
+        return {name: archive[name] for name in PREDICTIONS}

@@ -1,0 +1,124 @@
+"""From the configuration to runs: which there are, and everything that decides one, as a JSON value.
+
+A run is named ``<dataset>.<method>.f<fold>.s<seed>``. Its specification holds all that training reads, so
+that the same specification and the same data give the same model.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from hocp.contracts.manifest import DATASETS
+
+#: Network -> order of its convolutions: 2 for images, 3 for clips.
+NETWORKS = {
+    "resnet18": 2,
+    "hocp_resnet18": 2,
+    "tucker_resnet18": 2,
+    "r3d18": 3,
+    "r2plus1d18": 3,
+    "hocp_resnet18_3d": 3,
+    "mobilenetv2_cifar": 2,
+    "hocp_mobilenetv2_cifar": 2,
+}
+
+
+class Run(NamedTuple):
+    """Name of one run; `str(run)` is the folder it writes."""
+
+    dataset: str
+    method: str
+    fold: int
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.dataset}.{self.method}.f{self.fold}.s{self.seed}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Run":
+        """Read a name back.
+
+        Raises
+        ------
+        ValueError
+            If the text is no run name.
+        """
+        match = re.fullmatch(r"(\w+)\.(\w+)\.f(\d+)\.s(\d+)", text)
+        if match is None or match[1] not in DATASETS:
+            raise ValueError(
+                f"run {text!r}: expected <dataset>.<method>.f<fold>.s<seed>, dataset one of {DATASETS}"
+            )
+        return cls(match[1], match[2], int(match[3]), int(match[4]))
+
+
+def runs(config: Mapping[str, Any]) -> Iterator[Run]:
+    """All runs of a configuration, in its order; AFEW-VA has one a fold, the others fold 0 only."""
+    for dataset, methods in config["experiments"].items():
+        for method in methods:
+            for fold in folds(config, dataset):
+                for seed in config["seeds"]:
+                    yield Run(dataset, method, fold, seed)
+
+
+def folds(config: Mapping[str, Any], dataset: str) -> list[int]:
+    """Folds that the scenario runs on a data set."""
+    return list(config["folds"]) if dataset == "afew_va" else [0]
+
+
+def resolve(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """Everything that decides a run.
+
+    Training values are taken from ``training.common``, then ``training.affectnet``, ``.static`` or
+    ``.temporal`` by data set and order of the network, then the experiment's own; the later ones win.
+
+    Returns
+    -------
+    dict
+        ``run, dataset, method, fold, seed, network {name, width}, start {kind, run}, training {...}``;
+        ``start.kind`` is "scratch", "finetune" or "transduce", ``start.run`` the run it starts from or None.
+
+    Raises
+    ------
+    ValueError
+        If the experiment or its network does not exist, or it starts from a run that does not.
+    """
+    where = f"experiments.{run.dataset}.{run.method}"
+    experiment = _lookup(config["experiments"], run.dataset, run.method, where)
+    network = experiment["network"]
+    if network not in NETWORKS:
+        raise ValueError(f"{where}.network is {network!r}, expected one of {', '.join(NETWORKS)}")
+    kind = "affectnet" if run.dataset == "affectnet" else "static" if NETWORKS[network] == 2 else "temporal"
+    training = config["training"]
+    return {
+        "run": str(run),
+        **run._asdict(),
+        "network": {"name": network, "width": config["width"]},
+        "start": _start(config, run, experiment, where),
+        "training": {**training["common"], **training[kind], **experiment.get("training", {})},
+    }
+
+
+def _start(config, run: Run, experiment: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Where the parameters come from: a run of the same seed, and of the same fold within one data set."""
+    start = experiment.get("start")
+    if not start:
+        return {"kind": "scratch", "run": None}
+    ((kind, name),) = start.items()
+    dataset, _, method = name.partition(".")
+    origin = _lookup(config["experiments"], dataset, method, f"{where}.start.{kind}")
+    orders = (NETWORKS[origin["network"]], NETWORKS[experiment["network"]])
+    if orders != ((2, 3) if kind == "transduce" else (orders[0], orders[0])):
+        raise ValueError(
+            f"{where}.start.{kind} is {name!r}: a network of order {orders[0]} cannot give one of order "
+            f"{orders[1]} this way; transduce goes from 2 to 3, finetune keeps the order"
+        )
+    fold = run.fold if dataset == run.dataset else folds(config, dataset)[0]
+    return {"kind": kind, "run": str(Run(dataset, method, fold, run.seed))}
+
+
+def _lookup(experiments: Mapping[str, Any], dataset: str, method: str, where: str) -> Mapping[str, Any]:
+    try:
+        return experiments[dataset][method]
+    except KeyError:
+        legal = ", ".join(f"{d}.{m}" for d, methods in experiments.items() for m in methods)
+        raise ValueError(f"{where}: no experiment {dataset}.{method}; there are {legal}") from None
