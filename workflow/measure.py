@@ -110,7 +110,7 @@ def folder_size(folder: Path) -> int:
     for root, _, names in os.walk(folder):
         for name in names:
             try:
-                total += os.lstat(os.path.join(root, name)).st_blocks * 512
+                total += (Path(root) / name).lstat().st_blocks * 512
             except OSError:
                 continue
     return total
