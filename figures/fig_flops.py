@@ -21,7 +21,7 @@ WIDTH = 0.27
 
 
 def read_published(path: str | Path) -> tuple[pd.DataFrame, str]:
-    """Published bars in GFLOPs, one row a channel pair (c_in, c_out, dense, hocp3, hocp6), and their confidence."""
+    """Published bars in GFLOPs (columns c_in, c_out, dense, hocp3, hocp6) and their confidence level."""
     figure = yaml.safe_load(Path(path).read_text("utf-8"))["flop_figure"]
     return pd.DataFrame(figure["rows"])[["c_in", "c_out", *KINDS]], figure["confidence"]
 
@@ -82,11 +82,26 @@ def _bars(axes: Axes, published: pd.DataFrame, ours: Mapping[str, pd.Series]) ->
         places, look = _places(len(published), kind), label("convolutions", kind)
         for place, value in zip(places, ours[kind], strict=True):
             if np.isnan(value):
-                axes.annotate("not in cost.csv", (place, 0), (0, 2), textcoords="offset points", rotation=90,
-                              ha="center", fontsize=6, color=style.FAINT)  # fmt: skip
+                axes.annotate(
+                    "not in cost.csv",
+                    (place, 0),
+                    (0, 2),
+                    textcoords="offset points",
+                    rotation=90,
+                    ha="center",
+                    fontsize=6,
+                    color=style.FAINT,
+                )
         axes.bar(places, ours[kind], WIDTH * 0.72, color=look.colour, label=f"ours:{kind}")
-        axes.bar(places, published[kind], WIDTH * 0.94, facecolor="none", edgecolor=style.INK, linewidth=0.7,
-                 label=f"published:{kind}")  # fmt: skip
+        axes.bar(
+            places,
+            published[kind],
+            WIDTH * 0.94,
+            facecolor="none",
+            edgecolor=style.INK,
+            linewidth=0.7,
+            label=f"published:{kind}",
+        )
     axes.set_ylabel("GFLOPs")
     axes.set_ylim(0, 1.06 * published[list(KINDS)].max().max())
     axes.grid(axis="y")
@@ -99,8 +114,15 @@ def _ratios(axes: Axes, published: pd.DataFrame) -> None:
         for place, height, dense in zip(
             _places(len(published), kind), published[kind], published["dense"], strict=True
         ):
-            axes.annotate(f"\N{DIVISION SIGN}{dense / height:.1f}", (place, height), (0, 1.5), fontsize=7,
-                          textcoords="offset points", ha="center", va="bottom")  # fmt: skip
+            axes.annotate(
+                f"\N{DIVISION SIGN}{dense / height:.1f}",
+                (place, height),
+                (0, 1.5),
+                fontsize=7,
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+            )
 
 
 def _legend(axes: Axes, confidence: str) -> None:
@@ -110,14 +132,13 @@ def _legend(axes: Axes, confidence: str) -> None:
     ]
     known = label("confidence", confidence).name
     handles.append(Patch(facecolor="none", edgecolor=style.INK, label=f"published ({known})"))
-    handles.append(
-        Patch(facecolor="none", edgecolor="none", label="\N{DIVISION SIGN}$n$: $n$ times fewer than dense")
-    )
+    meaning = "\N{DIVISION SIGN}$n$: $n$ times fewer than dense"
+    handles.append(Patch(facecolor="none", edgecolor="none", label=meaning))
     axes.legend(handles=handles, loc="upper left")
 
 
 def _deviations(axes: Axes, published: pd.DataFrame, ours: Mapping[str, pd.DataFrame]) -> None:
-    """Ours against published: in the paper's convention (filled) and as plain multiply-adds, counted twice (open)."""
+    """Ours against published: counted as the paper does (filled), and 2 x multiply-adds alone (open)."""
     for kind in KINDS:
         places, reference = _places(len(published), kind), published[kind].to_numpy()
         colour = label("convolutions", kind).colour

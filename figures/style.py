@@ -27,6 +27,7 @@ FAINT = "#8A94A0"
 RULE = "#D5DAE0"
 PAPER = "#FFFFFF"
 WARNING = "#B3430B"
+MARK = "generated data"
 
 STYLE: Mapping[str, object] = {
     "font.family": "STIXGeneral",
@@ -63,7 +64,10 @@ STYLE: Mapping[str, object] = {
     "lines.markersize": 4.5,
     "patch.linewidth": 0.6,
     "hatch.linewidth": 0.5,
-    "legend.frameon": False,
+    "legend.facecolor": PAPER,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.85,
+    "legend.fancybox": False,
     "legend.handlelength": 1.6,
     "legend.borderaxespad": 0.2,
     "figure.dpi": DPI,
@@ -71,7 +75,6 @@ STYLE: Mapping[str, object] = {
     "figure.facecolor": PAPER,
     "pdf.fonttype": 42,  # TrueType: conferences refuse Type 3
     "pdf.compression": 6,
-    "figure.constrained_layout.use": True,
     "figure.constrained_layout.w_pad": 0.03,
     "figure.constrained_layout.h_pad": 0.03,
 }
@@ -83,8 +86,8 @@ def styled() -> AbstractContextManager:
 
 
 def new_figure(width: float, height: float, *, free: bool = False) -> Figure:
-    """Figure of `width` x `height` inches, outside pyplot's registry; `free` switches automatic layout off."""
-    return Figure(figsize=(width, height), layout="none" if free else "constrained")
+    """Figure of `width` x `height` inches, not in pyplot's registry; `free` switches automatic layout off."""
+    return Figure(figsize=(width, height), layout=None if free else "constrained")
 
 
 def mark_generated(figure: Figure, data: str) -> None:
@@ -110,9 +113,7 @@ def mark_generated(figure: Figure, data: str) -> None:
         engine.set(rect=(0, 0, 1, 1 - strip))
     box = {"boxstyle": "round,pad=0.25", "facecolor": "#FFF4EC", "edgecolor": WARNING, "linewidth": 0.6}
     place = (1 - 0.07 / figure.get_figwidth(), 1 - 0.055 / figure.get_figheight())
-    figure.text(
-        *place, "generated data", ha="right", va="top", fontsize=7, color=WARNING, bbox=box, gid="mark"
-    )
+    figure.text(*place, MARK, ha="right", va="top", fontsize=7, color=WARNING, bbox=box)
 
 
 def one_kind(values, *, place: str) -> str:
@@ -125,14 +126,12 @@ def one_kind(values, *, place: str) -> str:
     """
     kinds = sorted({str(value) for value in values})
     if len(kinds) != 1:
-        raise ValueError(
-            f"{place}: rows say data = {kinds}, expected one of 'generated' or 'licensed' throughout"
-        )
+        raise ValueError(f"{place}: rows say data = {kinds}, expected one word, 'generated' or 'licensed'")
     return kinds[0]
 
 
 def save(figure: Figure, prefix: str | Path) -> None:
-    """Publish `figure` as PREFIX.pdf (vector) and PREFIX.png, each whole or not at all, without time stamps."""
+    """Publish `figure` as PREFIX.pdf (vector) and PREFIX.png, whole or not at all, without time stamps."""
     prefix = Path(prefix)
     for suffix, metadata in {".pdf": {"CreationDate": None}, ".png": {"Software": None}}.items():
         with publish(prefix.with_name(prefix.name + suffix)) as scratch:
