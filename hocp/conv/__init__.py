@@ -1,0 +1,41 @@
+"""Factorized higher-order convolutions, usable alone in anyone's network.
+
+>>> import torch
+>>> from hocp.conv import CPConv, transduce
+>>> image_layer = CPConv(3, 16, (3, 3), rank=24, padding=1)
+>>> clip_layer = transduce(image_layer)
+>>> clip_layer(torch.rand(1, 3, 8, 28, 28)).shape
+torch.Size([1, 16, 8, 28, 28])
+"""
+
+from hocp.conv import transduce_rules  # noqa: F401  registers the rules of transduce
+from hocp.conv.cost import Cost, cp_cost, dense_cost, flop_figure_gflops, tucker_cost
+from hocp.conv.cp import CPConv, cp_conv
+from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfreeze
+from hocp.conv.geometry import Geometry
+from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
+from hocp.conv.separable import SeparableDepthwise
+from hocp.conv.transduce import Options, transduce, transduce_layer
+from hocp.conv.tucker import TuckerConv
+
+__all__ = [
+    "CPConv",
+    "Cost",
+    "Geometry",
+    "NetworkCost",
+    "Options",
+    "SeparableDepthwise",
+    "TuckerConv",
+    "cp_conv",
+    "cp_cost",
+    "dense_cost",
+    "flop_figure_gflops",
+    "freeze_except_temporal",
+    "layer_macs",
+    "network_cost",
+    "temporal_parameters",
+    "transduce",
+    "transduce_layer",
+    "tucker_cost",
+    "unfreeze",
+]

@@ -1,0 +1,207 @@
+"""Kernel size, stride, padding and dilation of an N-d convolution, checked once and written one way."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+MAX_ORDER = 3
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the taps of an N-d convolution lie, in one normal form.
+
+    The arguments take everything that ``torch.nn.ConvNd`` takes; the attributes always hold one entry a mode.
+
+    Parameters
+    ----------
+    kernel_size : tuple of int
+        Taps of each spatial mode, time first. Its length is the order of the convolution, 1 to 3.
+    stride, dilation : int or tuple of int
+        At least 1.
+    padding : int, tuple of int, tuple of (before, after) pairs, 'same' or 'valid'
+        Kept as (before, after) pairs, because 'same' with an even reach pads one position more behind.
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
+        What stands at padded positions.
+
+    Raises
+    ------
+    ValueError
+        If an argument has the wrong kind, length or range; the text names the argument, its value and the
+        remedy.
+    """
+
+    kernel_size: tuple[int, ...]
+    stride: int | tuple[int, ...] = 1
+    padding: int | str | tuple[int, ...] | Pairs = 0
+    dilation: int | tuple[int, ...] = 1
+    padding_mode: str = "zeros"
+
+    def __post_init__(self) -> None:
+        kernel = _kernel(self.kernel_size)
+        order = len(kernel)
+        stride = _per_mode("stride", self.stride, order, at_least=1)
+        dilation = _per_mode("dilation", self.dilation, order, at_least=1)
+        if self.padding_mode not in PADDING_MODES:
+            raise ValueError(
+                f"padding_mode is {self.padding_mode!r}; expected one of {', '.join(PADDING_MODES)}"
+            )
+        padding = _pairs(self.padding, kernel, stride=stride, dilation=dilation)
+        normal = {"kernel_size": kernel, "stride": stride, "dilation": dilation, "padding": padding}
+        for name, value in normal.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def order(self) -> int:
+        """Number of spatial modes."""
+        return len(self.kernel_size)
+
+    @property
+    def reach(self) -> tuple[int, ...]:
+        """Distance from the first to the last tap of each mode, in positions."""
+        return tuple(d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True))
+
+    @property
+    def symmetric_zeros(self) -> bool:
+        """Whether torch's convolutions can do the padding themselves."""
+        return self.padding_mode == "zeros" and all(before == after for before, after in self.padding)
+
+    def output_size(self, input_size: Iterable[int]) -> tuple[int, ...]:
+        """Spatial sizes of the output.
+
+        Raises
+        ------
+        ValueError
+            If a mode is missing, shorter than the kernel's window, or too short for the padding mode.
+        """
+        sizes = tuple(input_size)
+        if len(sizes) != self.order:
+            raise ValueError(
+                f"input has spatial size {sizes}; expected {self.order} modes, as in kernel_size "
+                f"{self.kernel_size}"
+            )
+        modes = zip(sizes, self.padding, self.reach, self.stride, strict=True)
+        return tuple(
+            (self._padded(size, pads, mode) - reach - 1) // stride + 1
+            for mode, (size, pads, reach, stride) in enumerate(modes)
+        )
+
+    def _padded(self, size: int, pads: tuple[int, int], mode: int) -> int:
+        """Length of one mode after padding, if the kernel fits in."""
+        limit = {"reflect": size - 1, "circular": size}.get(self.padding_mode, math.inf)
+        if max(pads) > limit:
+            raise ValueError(
+                f"padding {pads} of spatial mode {mode} is too wide for padding_mode {self.padding_mode!r} "
+                f"on size {size}; use at most {limit}, or padding_mode 'zeros' or 'replicate'"
+            )
+        padded, window = size + sum(pads), self.reach[mode] + 1
+        if padded < window:
+            raise ValueError(
+                f"spatial mode {mode} of the input has size {size}, {padded} with padding; the kernel's "
+                f"window needs {window}; use a larger input or more padding"
+            )
+        return padded
+
+    def torch_padding(self) -> tuple[int, ...] | str:
+        """Padding as ``torch.nn.ConvNd`` takes it.
+
+        Raises
+        ------
+        ValueError
+            If the two sides differ and the padding is not 'same': torch has no such convolution.
+        """
+        if all(before == after for before, after in self.padding):
+            return tuple(before for before, _ in self.padding)
+        if set(self.stride) == {1} and self.padding == _same(self.reach):
+            return "same"
+        raise ValueError(
+            f"padding {self.padding} differs before and after; torch.nn.ConvNd cannot do that. Pad the input "
+            "with torch.nn.functional.pad and use padding=0"
+        )
+
+    def fill(self) -> list[int]:
+        """Padding in the order of ``torch.nn.functional.pad``: last mode first."""
+        return [side for pads in reversed(self.padding) for side in pads]
+
+    def unpadded(self) -> Geometry:
+        """The same geometry for an input that is padded already."""
+        return replace(self, padding=0, padding_mode="zeros")
+
+    def with_new_mode(self, kernel_size: int, *, stride: int = 1, dilation: int = 1) -> Geometry:
+        """The geometry with a centred new first spatial mode, padded so that stride 1 keeps its length.
+
+        Raises
+        ------
+        ValueError
+            If the kernel size is even: it has no centre.
+        """
+        (taps,) = _per_mode("kernel_size", (kernel_size,), 1, at_least=1)
+        if taps % 2 == 0:
+            raise ValueError(
+                f"kernel_size of the new mode is {taps}, an even number, which has no centre and would shift "
+                f"or lengthen the clip; use {taps - 1} or {taps + 1}"
+            )
+        half = dilation * (taps // 2)
+        return replace(
+            self,
+            kernel_size=(taps, *self.kernel_size),
+            stride=(stride, *self.stride),
+            padding=((half, half), *self.padding),
+            dilation=(dilation, *self.dilation),
+        )
+
+
+def _kernel(value: object) -> tuple[int, ...]:
+    """Kernel size as a tuple; refuse a bare number, since its order would be a guess."""
+    if not isinstance(value, (tuple, list)) or not 1 <= len(value) <= MAX_ORDER:
+        raise ValueError(
+            f"kernel_size is {value!r}; expected a tuple with one number for each of 1 to {MAX_ORDER} "
+            "spatial modes, such as (3, 3)"
+        )
+    return _per_mode("kernel_size", value, len(value), at_least=1)
+
+
+def _per_mode(name: str, value: object, order: int, *, at_least: int) -> tuple[int, ...]:
+    """One checked whole number a mode."""
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * order
+    if len(values) != order:
+        raise ValueError(f"{name} is {value!r}; expected one number or {order}, one for each spatial mode")
+    for entry in values:
+        if isinstance(entry, bool) or not hasattr(entry, "__index__") or entry < at_least:
+            raise ValueError(f"{name} is {value!r}; expected whole numbers of at least {at_least}")
+    return tuple(map(operator.index, values))
+
+
+def _pairs(
+    value: object, kernel: tuple[int, ...], *, stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> Pairs:
+    """Padding as (before, after) pairs."""
+    if value == "valid":
+        return ((0, 0),) * len(kernel)
+    if value == "same":
+        if set(stride) != {1}:
+            raise ValueError(
+                f"padding 'same' needs stride 1, but stride is {stride}; give the padding in numbers"
+            )
+        return _same(tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True)))
+    if isinstance(value, str):
+        raise ValueError(f"padding is {value!r}; expected numbers, 'same' or 'valid'")
+    if isinstance(value, (tuple, list)) and len(value) == len(kernel) and _are_pairs(value):
+        return tuple(_per_mode("padding", pads, 2, at_least=0) for pads in value)
+    return tuple((pad, pad) for pad in _per_mode("padding", value, len(kernel), at_least=0))
+
+
+def _are_pairs(value: Iterable[object]) -> bool:
+    """Whether every entry is itself a sequence of two."""
+    return all(isinstance(pads, (tuple, list)) and len(pads) == 2 for pads in value)
+
+
+def _same(reach: tuple[int, ...]) -> Pairs:
+    """Padding that keeps the size at stride 1; the odd position goes behind, as in torch."""
+    return tuple((total // 2, total - total // 2) for total in reach)
