@@ -14,6 +14,7 @@ from hocp.conv.cp import CPConv, cp_conv
 from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfreeze
 from hocp.conv.geometry import Geometry
 from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
+from hocp.conv.rank import lasso, matching_rank, prune_, rebalance_, soft_threshold_, sparsity
 from hocp.conv.separable import SeparableDepthwise
 from hocp.conv.transduce import Options, transduce, transduce_layer
 from hocp.conv.tucker import TuckerConv
@@ -31,8 +32,14 @@ __all__ = [
     "dense_cost",
     "flop_figure_gflops",
     "freeze_except_temporal",
+    "lasso",
     "layer_macs",
+    "matching_rank",
     "network_cost",
+    "prune_",
+    "rebalance_",
+    "soft_threshold_",
+    "sparsity",
     "temporal_parameters",
     "transduce",
     "transduce_layer",

@@ -1,4 +1,4 @@
-"""What a convolution costs, by formula: parameters, multiply-adds (MACs) and bytes moved; a twin for each layer.
+"""What a convolution costs, by formula: parameters, multiply-adds (MACs) and bytes moved.
 
 One MAC is one multiplication with its addition; a FLOP count that takes them apart is twice as high. Bytes
 count every stage's input, output and parameters once: what must move if no stage's result stays in cache.

@@ -120,7 +120,7 @@ def views(
     geometry: Geometry,
     psi: Psi | None,
 ) -> Tensor:
-    """Matrix products for the 1x1 stages, depthwise conv2d on free views for the rest; channels last throughout."""
+    """Matrix products for the 1x1 stages, depthwise conv2d on free views between; channels last throughout."""
     z = F.linear(x.movedim(1, -1), factors[1].t())
     if psi is not None:
         z = psi(z.movedim(-1, 1)).movedim(1, -1)
