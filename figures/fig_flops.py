@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from figures import style
 from figures.labels import label, labels
+from hocp.contracts import published as published_numbers
 
 KINDS = tuple(labels("convolutions"))
 WIDTH = 0.27
@@ -22,8 +22,10 @@ WIDTH = 0.27
 
 def read_published(path: str | Path) -> tuple[pd.DataFrame, str]:
     """Published bars in GFLOPs (columns c_in, c_out, dense, hocp3, hocp6) and their confidence level."""
-    figure = yaml.safe_load(Path(path).read_text("utf-8"))["flop_figure"]
-    return pd.DataFrame(figure["rows"])[["c_in", "c_out", *KINDS]], figure["confidence"]
+    paper = published_numbers.load(path)
+    bars = pd.Series(paper.bars()).unstack()[list(KINDS)]
+    bars.index.names = ["c_in", "c_out"]
+    return bars.reset_index(), paper.document["flop_figure"]["confidence"]
 
 
 def read_cost(path: str | Path) -> pd.DataFrame:
