@@ -10,8 +10,9 @@ torch.Size([1, 16, 8, 28, 28])
 
 from hocp.conv import transduce_rules  # noqa: F401  registers the rules of transduce
 from hocp.conv.cost import Cost, cp_cost, dense_cost, flop_figure_gflops, tucker_cost
-from hocp.conv.cp import CPConv, cp_conv
+from hocp.conv.cp import CPConv
 from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfreeze
+from hocp.conv.functional import cp_conv
 from hocp.conv.geometry import Geometry
 from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
 from hocp.conv.rank import lasso, matching_rank, prune_, rebalance_, soft_threshold_, sparsity

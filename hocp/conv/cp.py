@@ -1,4 +1,4 @@
-"""Convolution with a kernel in Kruskal (CP) form: functional and module.
+"""Convolution with a kernel in Kruskal (CP) form, as a module.
 
 Shapes: B batch, C input channels, T output channels, R rank; D0, ... spatial sizes, time first; K0, ... taps.
     x        (B, C, D0, ...)                input, the batch may be missing
@@ -17,79 +17,9 @@ from torch import Tensor, nn
 
 from hocp.conv import forms
 from hocp.conv.dense import BATCH_NORMS, as_module, check_channels, geometry_of
+from hocp.conv.functional import check_factors, compute
 from hocp.conv.geometry import Geometry
 from hocp.conv.solve import fit_cp
-
-
-def cp_conv(
-    x: Tensor,
-    weights: Tensor,
-    factors: Sequence[Tensor],
-    *,
-    bias: Tensor | None = None,
-    stride: int | tuple[int, ...] = 1,
-    padding: int | str | tuple[int, ...] = 0,
-    dilation: int | tuple[int, ...] = 1,
-    padding_mode: str = "zeros",
-    psi: Callable[[Tensor], Tensor] | None = None,
-    implementation: str = "auto",
-) -> Tensor:
-    """Convolve with the kernel W[t, s, i, ...] = sum_r weights[r] U0[t, r] U1[s, r] U2[i, r] ...
-
-    Parameters
-    ----------
-    x : Tensor, (B, C, D0, ...) or (C, D0, ...)
-    weights : Tensor, (R,)
-    factors : sequence of Tensor, (T, R), (C, R), (K0, R), ...
-    bias : Tensor, (T,), optional
-    stride, padding, dilation, padding_mode
-        As in ``torch.nn.ConvNd``.
-    psi : callable (B, R, D0, ...) -> (B, R, D0, ...), optional
-        Non-linearity between the first 1x1 stage and the depthwise ones (Section 3 of the paper).
-    implementation : {'auto', 'chain', 'views', 'dense'}
-        Equal results by different computations; see `hocp.conv.forms`.
-
-    Returns
-    -------
-    Tensor, (B, T, D0', ...) or (T, D0', ...)
-        In channels-last layout where 'views' computed it: the layers behind it are faster for it.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit or an option is unknown.
-    """
-    _check_factors(weights, factors)
-    geometry = Geometry(
-        tuple(factor.shape[0] for factor in factors[2:]), stride, padding, dilation, padding_mode
-    )
-    forms.check_implementation(implementation)
-    batched = check_channels(x, factors[1].shape[0], order=geometry.order, layer="cp_conv")
-    y = _convolve(
-        batched, weights, factors, bias=bias, geometry=geometry, psi=psi, implementation=implementation
-    )
-    return y if batched is x else y.squeeze(0)
-
-
-def _convolve(
-    x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, implementation: str, **options
-) -> Tensor:
-    """Check the sizes and compute by the named form."""
-    options["geometry"].output_size(x.shape[2:])
-    if implementation == "auto":
-        implementation = forms.choose(x, factors, psi=options["psi"])
-    return forms.FORMS[implementation](x, weights, factors, **options)
-
-
-def _check_factors(weights: Tensor, factors: Sequence[Tensor]) -> None:
-    """Refuse factors that do not belong together."""
-    shapes = [tuple(factor.shape) for factor in factors]
-    ranks = {shape[-1] if len(shape) == 2 else None for shape in shapes}
-    if len(shapes) < 3 or ranks != {weights.numel()} or weights.dim() != 1:
-        raise ValueError(
-            f"weights of shape {tuple(weights.shape)} and factors of shapes {shapes} do not belong together; "
-            "expected (R,) and (T, R), (C, R), then (K, R) for each spatial mode"
-        )
 
 
 class CPConv(nn.Module):
@@ -236,7 +166,7 @@ class CPConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C, D0, ...) or (C, D0, ...)."""
         batched = check_channels(x, self.in_channels, order=self.order, layer="CPConv")
-        y = _convolve(
+        y = compute(
             batched,
             self.weights,
             tuple(self.factors),
@@ -275,7 +205,7 @@ class CPConv(nn.Module):
         ``options`` are those of the constructor. With ``learn_weights=False`` the weights move into the first
         factor.
         """
-        _check_factors(weights, factors)
+        check_factors(weights, factors)
         out_channels, in_channels, *kernel = (factor.shape[0] for factor in factors)
         options = {"device": weights.device, "dtype": weights.dtype} | options
         layer = cls(

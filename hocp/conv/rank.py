@@ -101,7 +101,7 @@ def soft_threshold_(module: nn.Module, amount: float) -> None:
 
 @torch.no_grad()
 def rebalance_(module: nn.Module) -> None:
-    """Give all factor columns unit length and move their norms into the weights, in place; the function stays the same.
+    """Give all factor columns unit length and move their norms into the weights; the function is unchanged.
 
     Without it a network dodges the penalty: it shrinks a weight and lets a factor's column grow. With a norm
     in rank space, the factor in front of it stays, since the norm takes its scale out, and the norm's own
@@ -176,7 +176,7 @@ def _gated(module: nn.Module) -> Iterator[tuple[str, CPConv]]:
 
 
 def _move_scale(parts: list[Tensor], weights: Tensor) -> None:
-    """Divide columns by their common norm and multiply the weights by it; columns of zeros take their weight along."""
+    """Divide columns by their common norm and multiply the weights by it; zero columns zero their weight."""
     norms = torch.cat(parts).norm(dim=0)
     safe = torch.where(norms > 0, norms, torch.ones_like(norms))
     for part in parts:

@@ -111,7 +111,7 @@ class TuckerConv(nn.Module):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw numbers that keep the variance of activations through a ReLU: 1 / fan-in a stage, twice at the end."""
+        """Draw numbers that keep the variance through a ReLU: 1 / fan-in a stage, 2 / fan-in in the last."""
         for tensor, fan_in in (
             (self.factors[1], self.in_channels),
             (self.core, self.core[0].numel()),
