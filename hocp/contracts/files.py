@@ -30,7 +30,8 @@ def publish(target: str | Path) -> Iterator[Path]:
     remove(scratch)
     try:
         yield scratch
-        _flush(scratch)
+        for path in [scratch, *scratch.rglob("*")]:
+            _flush(path)
         if target.is_dir():  # a folder that has content cannot be renamed over
             old = target.with_name(f".{target.name}.{os.getpid()}.old")
             target.replace(old)
@@ -52,14 +53,12 @@ def remove(path: Path) -> None:
 
 
 def _flush(path: Path) -> None:
-    """Bring a file, or a folder's entries and files, to the disk before it is named."""
-    files = [path, *(p for p in path.rglob("*") if p.is_file())] if path.is_dir() else [path]
-    for file in files:
-        descriptor = os.open(file, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Bring a file, or a folder's own entries, to the disk before it is named."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sha256(path: str | Path) -> str:
