@@ -62,8 +62,8 @@ def dense(
 ) -> Tensor:
     """Rebuild the kernel, then convolve.
 
-    On a processor in channels-last layout, which the output then has whatever the input had: 10 to 40 % faster in a
-    network with batch norms and ReLUs, as measured on the shapes that `choose` names.
+    On a processor in channels-last layout, which the output then has whatever the input had: in a network
+    with batch norms and ReLUs 10 to 40 % faster on the shapes that `choose` names.
     """
     if psi is not None:
         raise ValueError(
@@ -199,13 +199,13 @@ def check_implementation(name: str) -> str:
 def choose(x: Tensor, factors: Sequence[Tensor], *, psi: Psi | None) -> str:
     """The form expected to be fastest for this input: 'views' or 'dense'.
 
-    Measured on one thread of an x86 processor, forward and backward with batch norm and ReLU behind, 2-D
-    (batch 32, 28x28 to 7x7) and 3-D (batch 8, 16 frames, 14x14 and 7x7), 8 to 64 channels, rank 24 to 200:
-    the time of 'views' grows as R (C + T + 120) a position - the 120 is the memory traffic of the R-channel
-    activations - and that of 'dense' as the kernel's size, with narrow layers paid like 16 channels, plus one
-    kernel's worth of products for each component to rebuild. The comparison picks the faster form or one
-    within 20 % of it at all these shapes, and agrees with measurements of ResNet-18's full-size layers.
-    'chain' never wins. On other devices nothing was measured, and 'views' is taken.
+    Measured on one thread of x86 processors with AVX-512 (and compared with one with AVX2), forward and
+    backward, batch norm and ReLU behind: 2-D (batch 32, 28x28 to 7x7) and 3-D (batch 8, 16 frames, 14x14 and
+    7x7) with 8 to 64 channels and rank 24 to 275, and the layers of a full-size ResNet-18. A position costs
+    'views' about R (C + T + 250), where 250 stands for the memory traffic of the R-channel activations, and
+    'dense' the size of its kernel, with layers of fewer than 16 channels paid as if they had 16, and R
+    kernels a call to rebuild. The rule takes the faster form or one within 1.1 times of it, 1.4 times at
+    worst. 'chain' never wins. On other devices nothing was measured, and 'views' is taken.
     """
     if psi is not None or x.device.type != "cpu":
         return "views"
@@ -213,4 +213,4 @@ def choose(x: Tensor, factors: Sequence[Tensor], *, psi: Psi | None) -> str:
     taps = prod(factor.shape[0] for factor in factors[2:])
     positions = max(x.shape[0] * prod(x.shape[2:]), 1)
     dense_time = max(c, 16) * max(t, 16) * taps * (1 + rank / positions)
-    return "dense" if dense_time < rank * (c + t + 120) else "views"
+    return "dense" if dense_time < rank * (c + t + 250) else "views"
