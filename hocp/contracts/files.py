@@ -3,10 +3,12 @@
 import csv
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +34,26 @@ def publish(target: str | Path) -> Iterator[Path]:
         yield scratch
         for path in [scratch, *scratch.rglob("*")]:
             _flush(path)
-        if target.is_dir():  # a folder that has content cannot be renamed over
-            old = target.with_name(f".{target.name}.{os.getpid()}.old")
-            target.replace(old)
-            scratch.replace(target)
-            remove(old)
+        if target.is_dir():
+            _exchange(target, scratch)
         else:
             scratch.replace(target)
         _flush(target.parent)
     finally:
         remove(scratch)
+
+
+def _exchange(target: Path, scratch: Path) -> None:
+    """Put `scratch` in the place of a folder: one that has content cannot be renamed over."""
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    remove(old)
+    target.replace(old)
+    try:
+        scratch.replace(target)
+    except BaseException:
+        old.replace(target)
+        raise
+    remove(old)
 
 
 def remove(path: Path) -> None:
@@ -95,11 +107,21 @@ def read_json(path: str | Path) -> Any:
 
 
 def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Publish rows as CSV with exactly these columns; None becomes an empty cell, a stray key is an error."""
+    """Publish rows as CSV with exactly these columns; a key that is None or absent becomes an empty cell.
+
+    Raises
+    ------
+    ValueError
+        If a row has a key that is no column, or a number is not finite: what is missing is an empty cell.
+    """
     with publish(path) as scratch, scratch.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="", extrasaction="raise", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        for number, row in enumerate(rows, start=1):
+            for column, value in row.items():
+                if isinstance(value, Real) and not math.isfinite(value):
+                    raise ValueError(f"{path}, row {number}: {column} is {value}, expected a number or None")
+            writer.writerow(row)
 
 
 def read_csv(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
@@ -114,8 +136,9 @@ def read_csv(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
         reader = csv.DictReader(file)
         if reader.fieldnames != list(columns):
             raise ValueError(f"{path}: columns are {reader.fieldnames}, expected {list(columns)}")
-        rows = list(reader)
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise ValueError(f"{path}, line {number}: expected {len(columns)} fields, got {row}")
+        rows = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise ValueError(f"{path}, line {reader.line_num}: expected {len(columns)} fields, got {row}")
+            rows.append(row)
     return rows

@@ -37,6 +37,7 @@ STATUSES = {
     "dup_content": "the same content stands twice",
 }
 USABLE = ("ok", "box_clamped", "img_mode_converted", "frame_extra")
+_ROW_RULE = f"exactly the items whose status is {', '.join(USABLE)} have a row of crops.h5"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +87,20 @@ class Item:
         return self.row is not None
 
     def __post_init__(self):
-        assert self.dataset in DATASETS, self
-        assert self.status in STATUSES, self
-        assert self.usable == (self.status in USABLE), self
-        assert not self.usable or (self.split in SPLITS and None not in (self.valence, self.arousal)), self
+        for name, legal in (("dataset", DATASETS), ("status", STATUSES), ("split", ("", *SPLITS))):
+            value = getattr(self, name)
+            if value not in legal:
+                raise ValueError(
+                    f"item {self.item!r}: {name} is {value!r}, expected one of {', '.join(legal)}"
+                )
+        if self.usable != (self.status in USABLE):
+            raise ValueError(f"item {self.item!r}: status {self.status} with row {self.row}; {_ROW_RULE}")
+        for name in ("valence", "arousal"):
+            value = getattr(self, name)
+            if (value is None and self.usable) or (value is not None and not -1 <= value <= 1):
+                raise ValueError(f"item {self.item!r}: {name} is {value}, expected a number on [-1, 1]")
+        if self.usable and not self.split:
+            raise ValueError(f"item {self.item!r}: a usable item without split, expected {', '.join(SPLITS)}")
 
 
 COLUMNS = tuple(field.name for field in fields(Item))
@@ -113,23 +124,31 @@ def read(path: str | Path) -> list[Item]:
     Raises
     ------
     ValueError
-        If columns, types or statuses are not those of this module; names file and line.
+        If columns, types or statuses are not those of this module, or two items share a row of
+        ``crops.h5``; names file and line.
     """
-    items = []
+    items, owners = [], {}
     for number, row in enumerate(files.read_csv(path, COLUMNS), start=2):
         try:
-            items.append(Item(**{k: _value(k, v) for k, v in row.items()}))
-        except (ValueError, AssertionError) as error:
+            item = Item(**{k: _value(k, v) for k, v in row.items()})
+        except ValueError as error:
             raise ValueError(f"{path}, line {number}: not a row of a manifest: {error}") from None
+        if item.usable and item.row in owners:
+            raise ValueError(f"{path}, line {number}: row {item.row} is that of {owners[item.row]!r} already")
+        owners[item.row] = item.item
+        items.append(item)
     return items
 
 
 def _value(column: str, text: str) -> Any:
-    if column in _INTEGERS:
-        return int(text) if text else None
-    if column in _FLOATS:
-        return float(text) if text else None
-    return text
+    kind = int if column in _INTEGERS else float if column in _FLOATS else None
+    if kind is None:
+        return text
+    try:
+        return kind(text) if text else None
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{column} is {text!r}, expected {wanted} or nothing") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +193,8 @@ class Facts:
     crops_sha256: str
 
     def __post_init__(self):
-        assert self.data in ("generated", "licensed"), self.data
+        if self.data not in ("generated", "licensed"):
+            raise ValueError(f"data is {self.data!r}, expected 'generated' or 'licensed'")
 
 
 def write_facts(path: str | Path, facts: Facts) -> None:
@@ -188,11 +208,12 @@ def read_facts(path: str | Path) -> Facts:
     Raises
     ------
     ValueError
-        If a key is missing or unknown; names the file.
+        If a key is missing or unknown, or the data neither generated nor licensed; names the file.
     """
+    found = files.read_json(path)
     try:
-        return Facts(**files.read_json(path))
-    except TypeError as error:
+        return Facts(**found)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: not the facts of a prepared data set: {error}") from None
 
 
@@ -202,6 +223,7 @@ def parts(split: str, fold: int) -> str:
     Data sets with one official split use fold 0. With folds, fold k is tested, fold k + 1 (cyclic) chosen
     on, and the other three trained on.
     """
+    assert 0 <= fold < FOLDS, fold
     if not split.startswith("fold"):
         return split
     distance = (int(split[4:]) - fold) % FOLDS

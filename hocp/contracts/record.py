@@ -1,9 +1,11 @@
-"""What a run leaves behind: columns and arrays of its files, and the facts of machine and code beside them."""
+"""What a run leaves behind: columns and arrays of its files, and the facts of machine and code."""
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
+import zipfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -36,9 +38,11 @@ COST = (
     "gflops_paper_convention", "input",
 )  # fmt: skip
 
+#: `frame` is -1 for single images; expressions are -1 where the network predicts or the item has none.
 PREDICTIONS = {
     "item": "U", "clip": "U", "frame": "i4",
     "valence": "f4", "arousal": "f4", "valence_true": "f4", "arousal_true": "f4",
+    "expression": "i1", "expression_true": "i1",
 }  # fmt: skip
 
 _PACKAGES = ("torch", "numpy", "tensorly", "h5py", "safetensors", "torchmetrics")
@@ -86,7 +90,9 @@ def code() -> dict[str, Any]:
     root = Path(__file__).resolve().parents[2]
     sources = sorted(p for package in ("hocp", "data_prep") for p in (root / package).rglob("*.py"))
     tree = files.sha256_of({p.relative_to(root).as_posix(): files.sha256(p) for p in sources})
-    commit = _git(root, "rev-parse", "HEAD")
+    # An installed copy may lie inside a repository of its user, whose commit says nothing of this code.
+    ours = _git(root, "rev-parse", "--show-toplevel") == str(root)
+    commit = _git(root, "rev-parse", "HEAD") if ours else None
     changed = _git(root, "status", "--porcelain", "--", "hocp", "data_prep") if commit else None
     return {"commit": commit, "changed": None if changed is None else bool(changed), "sources_sha256": tree}
 
@@ -94,14 +100,14 @@ def code() -> dict[str, Any]:
 def _git(root: Path, *command: str) -> str | None:
     try:
         answer = subprocess.run(["git", *command], cwd=root, capture_output=True, text=True, timeout=20)
-    except OSError:
+    except (OSError, subprocess.SubprocessError):
         return None
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
 def command_line() -> str:
     """The command as a person would type it."""
-    return " ".join(["python -m hocp", *sys.argv[1:]])
+    return shlex.join(["python", "-m", "hocp", *sys.argv[1:]])
 
 
 def write_predictions(path: str | Path, **columns: Any) -> None:
@@ -110,7 +116,7 @@ def write_predictions(path: str | Path, **columns: Any) -> None:
     arrays = {name: np.asarray(columns[name], dtype=kind) for name, kind in PREDICTIONS.items()}
     assert len({array.shape for array in arrays.values()}) == 1, {k: a.shape for k, a in arrays.items()}
     with files.publish(path) as scratch:
-        np.savez_compressed(scratch, allow_pickle=False, **arrays)
+        np.savez_compressed(scratch, **arrays)  # no array holds objects, so nothing is pickled
 
 
 def read_predictions(path: str | Path) -> dict[str, np.ndarray]:
@@ -119,10 +125,13 @@ def read_predictions(path: str | Path) -> dict[str, np.ndarray]:
     Raises
     ------
     ValueError
-        If an array is missing.
+        If it is no such file, or an array is missing; names the file.
     """
-    with np.load(path, allow_pickle=False) as archive:
-        missing = sorted(set(PREDICTIONS) - set(archive.files))
-        if missing:
-            raise ValueError(f"{path}: no array {', '.join(missing)}; found {sorted(archive.files)}")
-        return {name: archive[name] for name in PREDICTIONS}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = sorted(set(PREDICTIONS) - set(archive.files))
+            if missing:
+                raise ValueError(f"no array {', '.join(missing)}; found {sorted(archive.files)}")
+            return {name: archive[name] for name in PREDICTIONS}
+    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: not a file of predictions: {error}") from None

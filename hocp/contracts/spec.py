@@ -22,6 +22,9 @@ NETWORKS = {
     "hocp_mobilenetv2_cifar": 2,
 }
 
+#: Image network -> the clip network that transduction makes of it.
+TRANSDUCTIONS = {"hocp_resnet18": "hocp_resnet18_3d"}
+
 
 class Run(NamedTuple):
     """Name of one run; `str(run)` is the folder it writes."""
@@ -103,17 +106,30 @@ def _start(config, run: Run, experiment: Mapping[str, Any], where: str) -> dict[
     start = experiment.get("start")
     if not start:
         return {"kind": "scratch", "run": None}
+    if len(start) != 1 or not set(start) <= {"finetune", "transduce"}:
+        raise ValueError(f"{where}.start is {dict(start)}, expected one key, finetune or transduce")
     ((kind, name),) = start.items()
     dataset, _, method = name.partition(".")
     origin = _lookup(config["experiments"], dataset, method, f"{where}.start.{kind}")
-    orders = (NETWORKS[origin["network"]], NETWORKS[experiment["network"]])
-    if orders != ((2, 3) if kind == "transduce" else (orders[0], orders[0])):
+    given, wanted = origin["network"], experiment["network"]
+    becomes = TRANSDUCTIONS.get(given) if kind == "transduce" else given
+    if becomes != wanted:
         raise ValueError(
-            f"{where}.start.{kind} is {name!r}: a network of order {orders[0]} cannot give one of order "
-            f"{orders[1]} this way; transduce goes from 2 to 3, finetune keeps the order"
+            f"{where}.start.{kind} is {name!r}: its network {given} becomes {becomes or 'nothing'} this way, "
+            f"not {wanted}; finetune keeps the network, transduce knows {', '.join(TRANSDUCTIONS)}"
         )
+    _no_circle(config, run, where)
     fold = run.fold if dataset == run.dataset else folds(config, dataset)[0]
     return {"kind": kind, "run": str(Run(dataset, method, fold, run.seed))}
+
+
+def _no_circle(config, run: Run, where: str) -> None:
+    """Follow where parameters come from; a run must not come from itself."""
+    names = [f"{run.dataset}.{run.method}"]
+    while start := _lookup(config["experiments"], *names[-1].split("."), where).get("start"):
+        names += start.values()
+        if names[-1] in names[:-1]:
+            raise ValueError(f"{where}.start: runs in a circle, {' from '.join(names)}")
 
 
 def _lookup(experiments: Mapping[str, Any], dataset: str, method: str, where: str) -> Mapping[str, Any]:
