@@ -1,11 +1,12 @@
 """What the networks see: face crops laid out over the plane of valence and arousal.
 
-``python -m figures.fig_faces --manifest CSV --crops H5 --out PREFIX``
+``python -m figures.fig_faces --manifests CSV ... --crops H5 ... --out PREFIX``
 
 Each cell shows the crop whose labels are nearest to its centre; a cell that no label falls in stays empty.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,17 @@ from figures import style
 from figures.inputs import read_crops, read_items
 from figures.labels import label
 
-CELLS = 9
+CELLS = 7
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Faces of one data set: items with their cells (from `choose`) and crops, (N, side, side, 3) uint8."""
+
+    dataset: str
+    data: str
+    chosen: pd.DataFrame
+    crops: np.ndarray
 
 
 def choose(items: pd.DataFrame, cells: int = CELLS) -> pd.DataFrame:
@@ -40,54 +51,57 @@ def choose(items: pd.DataFrame, cells: int = CELLS) -> pd.DataFrame:
     return table.sort_values(["distance", "item"]).drop_duplicates(["column", "line"]).reset_index(drop=True)
 
 
-def draw(chosen: pd.DataFrame, crops: np.ndarray, *, dataset: str, data: str, cells: int = CELLS) -> Figure:
-    """Crops at their cells.
+def read(manifest: str | Path, crops: str | Path) -> Sheet:
+    """The faces of one data set that are shown."""
+    items, facts = read_items(manifest)
+    chosen = choose(items)
+    return Sheet(facts.dataset, facts.data, chosen, read_crops(crops, chosen["row"]))
 
-    Parameters
-    ----------
-    chosen : DataFrame, columns column, line
-        From `choose`.
-    crops : ndarray of uint8, shape (len(chosen), side, side, 3)
-    dataset : str
-    data : {"generated", "licensed"}
-    """
-    figure = style.new_figure(4.6, 4.75)
-    axes = figure.add_subplot()
-    _plane(axes, cells)
-    for cell, crop in zip(chosen.itertuples(), crops, strict=True):
-        left, low = (2 * np.array([cell.column, cell.line]) + 0.05) / cells - 1
-        size = 1.9 / cells
-        axes.imshow(crop, extent=(left, left + size, low, low + size), interpolation="bilinear", zorder=1)
-    axes.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
-    axes.set_title(label("datasets", dataset).name)
-    style.mark_generated(figure, data)
+
+def draw(sheets: Sequence[Sheet], *, cells: int = CELLS) -> Figure:
+    """One panel a data set, each crop at its cell."""
+    sheets = sorted(sheets, key=lambda sheet: label("datasets", sheet.dataset).order)
+    width = style.PAGE if len(sheets) > 1 else 4.4
+    figure = style.new_figure(width, 0.55 + (width - 0.45) / len(sheets))
+    panels = figure.subplots(1, len(sheets), sharey=True, squeeze=False)[0]
+    for axes, sheet in zip(panels, sheets, strict=True):
+        _plane(axes)
+        _faces(axes, sheet, cells)
+        axes.set_title(label("datasets", sheet.dataset).name)
+    panels[0].set_ylabel(r"arousal: calm $\rightarrow$ excited")
+    style.mark_generated(figure, style.one_kind((sheet.data for sheet in sheets), place="manifests"))
     return figure
 
 
-def _plane(axes: Axes, cells: int) -> None:
-    edges = np.linspace(-1, 1, cells + 1)
+def _faces(axes: Axes, sheet: Sheet, cells: int) -> None:
+    size = 1.92 / cells
+    for cell, crop in zip(sheet.chosen.itertuples(), sheet.crops, strict=True):
+        left, low = (2 * np.array([cell.column, cell.line]) + 0.04) / cells - 1
+        axes.imshow(crop, extent=(left, left + size, low, low + size), interpolation="bilinear", zorder=1)
+    axes.set(xlim=(-1, 1), ylim=(-1, 1), aspect="equal")
+
+
+def _plane(axes: Axes) -> None:
     for line in (axes.axhline, axes.axvline):
         line(0, color=style.RULE, lw=0.8, zorder=0)
     axes.set_xticks([-1, -0.5, 0, 0.5, 1])
     axes.set_yticks([-1, -0.5, 0, 0.5, 1])
-    axes.set_xticks(edges, minor=True)
-    axes.set_yticks(edges, minor=True)
-    axes.tick_params(which="minor", length=0)
     axes.set_xlabel(r"valence: unpleasant $\rightarrow$ pleasant")
-    axes.set_ylabel(r"arousal: calm $\rightarrow$ excited")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, draw, save."""
     parser = style.parser(__doc__)
-    parser.add_argument("--manifest", required=True, type=Path, metavar="CSV")
-    parser.add_argument("--crops", required=True, type=Path, metavar="H5")
+    parser.add_argument("--manifests", required=True, nargs="+", metavar="CSV")
+    parser.add_argument(
+        "--crops", required=True, nargs="+", metavar="H5", help="in the order of the manifests"
+    )
     args = parser.parse_args(argv)
-    items, facts = read_items(args.manifest)
-    chosen = choose(items)
-    crops = read_crops(args.crops, chosen["row"])
+    if len(args.manifests) != len(args.crops):
+        parser.error(f"{len(args.manifests)} manifests but {len(args.crops)} crops files; expected pairs")
+    sheets = [read(*pair) for pair in zip(args.manifests, args.crops, strict=True)]
     with style.styled():
-        style.save(draw(chosen, crops, dataset=facts.dataset, data=facts.data), args.out)
+        style.save(draw(sheets), args.out)
 
 
 if __name__ == "__main__":

@@ -11,15 +11,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 
 from figures import style
 from figures.labels import label, labels, ordered
 
-COSTS = {
-    "parameters": ("parameters", 1),
-    "macs": ("multiply-adds a forward pass", 1),
-    "seconds": ("training time (s)", 1),
-}
+COSTS = {"parameters": "parameters", "macs": "multiply-adds", "seconds": "training time (s)"}
+FRONTS = {"valence": "-", "arousal": ":"}
 METRIC = "ccc"
 
 
@@ -60,8 +58,83 @@ def draw(runs: pd.DataFrame) -> Figure:
         for axes, cost in zip(line, COSTS, strict=True):
             _panel(axes, rows, cost)
         line[0].set_ylabel(f"CCC, {label('datasets', dataset).name}")
-    for axes, (words, _) in zip(grid[-1], COSTS.values(), strict=True):
+    for axes, words in zip(grid[-1], COSTS.values(), strict=True):
         axes.set_xlabel(words)
     _legend(figure, methods)
     style.mark_generated(figure, style.one_kind(runs["data"], place="runs"))
     return figure
+
+
+def front(costs: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Places of the points that no other beats in both cost and value, from cheap to dear."""
+    order = np.lexsort((-values, costs))
+    best = np.maximum.accumulate(values[order])
+    return order[np.concatenate([[True], best[1:] > best[:-1]])]
+
+
+def _panel(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
+    """Points of every method, and the front of each dimension."""
+    shown = rows.dropna(subset=["value", cost])
+    for dimension in labels("dimensions"):
+        part = shown[shown["dimension"] == dimension]
+        _front(axes, part, cost, dimension)
+        for method, points in part.groupby("method"):
+            look = label("methods", method)
+            face = look.colour if dimension == "valence" else style.PAPER
+            axes.plot(points[cost], points["value"], ls="none", marker=look.marker, mfc=face, mec=look.colour,
+                      mew=1.0, ms=5.5, label=f"{method}:{dimension}")  # fmt: skip
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(EngFormatter(sep=" " if cost != "seconds" else ""))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.margins(0.14)
+    axes.grid(axis="y")
+    _missing(axes, rows, shown, cost)
+
+
+def _front(axes: Axes, part: pd.DataFrame, cost: str, dimension: str) -> None:
+    if part.empty:
+        return
+    points = part.iloc[front(part[cost].to_numpy(float), part["value"].to_numpy(float))]
+    axes.step(points[cost], points["value"], where="post", color=style.FAINT, lw=0.8, zorder=1,
+              ls=FRONTS[dimension])  # fmt: skip
+
+
+def _missing(axes: Axes, rows: pd.DataFrame, shown: pd.DataFrame, cost: str) -> None:
+    """Say which methods have no point here, and why."""
+    lost = rows.drop(shown.index)
+    if lost.empty:
+        return
+    reasons = lost["reason"].fillna(f"no {cost}").replace("", f"no {cost}")
+    names = lost["method"].map(lambda method: label("methods", method).short)
+    words = sorted({f"{name}: {reason}" for name, reason in zip(names, reasons, strict=True)})
+    axes.set_title(f"missing: {'; '.join(words)}", fontsize=6.5, color=style.FAINT, loc="right")
+
+
+def _legend(figure: Figure, methods: Sequence[str]) -> None:
+    handles = [
+        Line2D([], [], ls="none", marker=look.marker, color=look.colour, label=look.name)
+        for look in (label("methods", method) for method in methods)
+    ]
+    for dimension, face in (("valence", style.FAINT), ("arousal", style.PAPER)):
+        words = f"{dimension} and its front"
+        handles.append(
+            Line2D([], [], ls=FRONTS[dimension], lw=0.8, marker="o", color=style.FAINT, mfc=face, label=words)
+        )
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read, draw, save."""
+    parser = style.parser(__doc__)
+    parser.add_argument("--runs", required=True, metavar="CSV")
+    parser.add_argument(
+        "--convention", default="pooled", help="how frames were gathered (default: %(default)s)"
+    )
+    args = parser.parse_args(argv)
+    with style.styled():
+        style.save(draw(read(args.runs, args.convention)), args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -79,16 +79,14 @@ def _bars(axes: Axes, table: pd.DataFrame) -> None:
     lasso, ink = label("methods", "hocp_lasso").colour, style.INK
     colours = [ink if layer == ALL else lasso for layer in table["layer"]]
     axes.barh(range(len(table)), share, height=0.62, color=colours)
-    for place, (value, row) in enumerate(zip(share, table.itertuples(), strict=True)):
-        axes.annotate(
-            f"{row.zeroed} of {row.rank}", (value, place), (2.5, 0), textcoords="offset points",
-            va="center", fontsize=6.3, color=style.INK,
-        )  # fmt: skip
+    for place, row in enumerate(table.itertuples()):
+        axes.text(1, place, f"{row.zeroed} of {row.rank}", transform=axes.get_yaxis_transform(), fontsize=6.5,
+                  ha="right", va="center")  # fmt: skip
     axes.set_yticks(range(len(table)), table["layer"], fontsize=7)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlim(0, max(20, 1.25 * share.max()))
+    axes.set_xlim(0, max(20, 1.3 * share.max()))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """Training curves: loss and validation CCC against the step, one column a data set.
 
-``python -m figures.fig_training --histories RUN/history.csv ... --out PREFIX``
+``python -m figures.fig_training --histories RUN/history.csv ... --manifests CSV ... --out PREFIX``
 """
 
 from collections.abc import Sequence
@@ -11,24 +11,37 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import style
-from figures.inputs import run_of
+from figures.inputs import data_of, run_of
 from figures.labels import label, labels, ordered
-from hocp.contracts.files import read_json
 
-ROWS = {"loss": "training loss", "val_valence_ccc": "valence CCC", "val_arousal_ccc": "arousal CCC"}
+ROWS = {
+    "loss": "training loss",
+    "val_valence_ccc": "validation CCC,\nvalence",
+    "val_arousal_ccc": "validation CCC,\narousal",
+}
 NOT_EVALUATED = "not evaluated\nduring training"
 
 
-def read(paths: Sequence[str | Path]) -> pd.DataFrame:
+def read(paths: Sequence[str | Path], manifests: Sequence[str | Path]) -> pd.DataFrame:
     """Histories of several runs, one row a logged step, with columns `dataset` and `method`, and `data`.
 
-    `data` is what `train.json` beside each history says: "generated" or "licensed".
+    `data` is what the manifest of the data set says: "generated" or "licensed".
+
+    Raises
+    ------
+    ValueError
+        If a run's data set has no manifest among `manifests`.
     """
+    data = data_of(manifests)
     tables = []
     for path in paths:
         run = run_of(path)
-        history = pd.read_csv(path).assign(run=str(run), dataset=run.dataset, method=run.method)
-        tables.append(history.assign(data=_data(Path(path).with_name("train.json"))))
+        if run.dataset not in data:
+            raise ValueError(
+                f"{path}: a run on {run.dataset}, but manifests are given of {', '.join(data)} only"
+            )
+        facts = {"run": str(run), "dataset": run.dataset, "method": run.method, "data": data[run.dataset]}
+        tables.append(pd.read_csv(path).assign(**facts))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -57,11 +70,6 @@ def draw(histories: pd.DataFrame) -> Figure:
     figure.align_ylabels()
     style.mark_generated(figure, style.one_kind(histories["data"], place="histories"))
     return figure
-
-
-def _data(path: Path) -> str:
-    """What the run's facts say of its data."""
-    return str(read_json(path)["data"])
 
 
 def _curves(axes: Axes, rows: pd.DataFrame, quantity: str) -> None:
@@ -98,9 +106,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read, draw, save."""
     parser = style.parser(__doc__)
     parser.add_argument("--histories", required=True, nargs="+", metavar="CSV")
+    parser.add_argument("--manifests", required=True, nargs="+", metavar="CSV")
     args = parser.parse_args(argv)
     with style.styled():
-        style.save(draw(read(args.histories)), args.out)
+        style.save(draw(read(args.histories, args.manifests)), args.out)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Predicted and true valence and arousal along one test clip, with its frames above.
 
-``python -m figures.fig_trajectory --predictions RUN/predictions.npz... --manifest CSV --crops H5 --out PREFIX``
+``python -m figures.fig_trajectory --predictions RUN/predictions.npz --manifest CSV --crops H5 --out PREFIX``
 
 The clip is chosen by rule: of the test clips that every method predicted, the one whose labels vary most.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,7 +127,15 @@ def _curves(axes: Axes, clip: Clip, dimension: str) -> None:
     curve = with_gaps(true["time"].to_numpy(), true[f"{dimension}_true"].to_numpy(float), clip.step)
     axes.plot(*curve, color=style.INK, lw=2.0, label="true", zorder=1.9)
     axes.axhline(0, color=style.RULE, lw=0.6, zorder=0)
+    _say_gaps(axes, true["time"].to_numpy(), clip.step)
     axes.set_ylabel(label("dimensions", dimension).name.lower())
+
+
+def _say_gaps(axes: Axes, time: np.ndarray, step: float) -> None:
+    for start in np.flatnonzero(np.diff(time) > 1.5 * step):
+        middle = time[start : start + 2].mean()
+        axes.text(middle, 0.04, "no frames", transform=axes.get_xaxis_transform(), ha="center", fontsize=6.5,
+                  color=style.FAINT)  # fmt: skip
 
 
 def _frames(axes: Axes, clip: Clip) -> None:
@@ -146,9 +154,10 @@ def _frames(axes: Axes, clip: Clip) -> None:
 
 def _legend(figure: Figure, clip: Clip) -> None:
     panel = figure.axes[1]
-    handles, keys = panel.get_legend_handles_labels()
-    names: Mapping[str, str] = {key: shown.name for key, shown in labels("methods").items()}
-    figure.legend(handles, [names.get(key, key) for key in keys], loc="outside lower center", ncols=4)
+    *methods, true = zip(*panel.get_legend_handles_labels(), strict=True)
+    names = {"true": "label", **{key: shown.name for key, shown in labels("methods").items()}}
+    handles, keys = zip(true, *methods, strict=True)
+    figure.legend(handles, [names[key] for key in keys], loc="outside lower center", ncols=4)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,6 +1,6 @@
 """Where the labels of each data set lie in the plane of valence and arousal.
 
-``python -m figures.fig_va_plane --manifest affectnet=CSV sewa=CSV afew_va=CSV --out PREFIX``
+``python -m figures.fig_va_plane --manifests CSV ... --out PREFIX``
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import FuncFormatter
 
 from figures import style
 from figures.inputs import read_items
@@ -21,14 +22,11 @@ from figures.labels import label, ordered
 EDGES = np.linspace(-1.05, 1.05, 22)
 
 
-def read(manifests: Mapping[str, str | Path]) -> tuple[dict[str, pd.DataFrame], str]:
+def read(manifests: Sequence[str | Path]) -> tuple[dict[str, pd.DataFrame], str]:
     """Usable items by data set, and the one word, "generated" or "licensed", for all of them."""
-    read_all = {dataset: read_items(path) for dataset, path in manifests.items()}
-    for dataset, (_, facts) in read_all.items():
-        if facts.dataset != dataset:
-            raise ValueError(f"{manifests[dataset]}: holds {facts.dataset}, expected {dataset} as was named")
-    data = style.one_kind((facts.data for _, facts in read_all.values()), place="manifests")
-    return {dataset: items for dataset, (items, _) in read_all.items()}, data
+    both = [read_items(path) for path in manifests]
+    data = style.one_kind((facts.data for _, facts in both), place="manifests")
+    return {facts.dataset: items for items, facts in both}, data
 
 
 def share(items: pd.DataFrame) -> np.ndarray:
@@ -56,21 +54,22 @@ def draw(items: Mapping[str, pd.DataFrame], *, data: str) -> Figure:
     shares = {dataset: share(items[dataset]) for dataset in datasets}
     positive = np.concatenate([cells[cells > 0] for cells in shares.values()])
     norm = LogNorm(positive.min(), positive.max())
-    figure = style.new_figure(style.PAGE, 2.55)
+    figure = style.new_figure(style.PAGE, 2.75)
     panels = figure.subplots(1, len(datasets), sharey=True, squeeze=False)[0]
     for axes, dataset in zip(panels, datasets, strict=True):
         image = _plane(axes, shares[dataset], norm)
         _edges(axes, shares[dataset])
         axes.set_title(f"{label('datasets', dataset).name}: {_size(items[dataset])}", pad=14)
     panels[0].set_ylabel("arousal")
-    figure.colorbar(image, ax=list(panels), shrink=0.8, pad=0.02, label="items in the cell (%)")
+    bar = figure.colorbar(image, ax=list(panels), shrink=0.8, pad=0.02, label="items in the cell (%)")
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     style.mark_generated(figure, data)
     return figure
 
 
 def _size(items: pd.DataFrame) -> str:
     """How many images, or frames of how many clips."""
-    count = f"{len(items):,}".replace(",", "\N{THIN SPACE}")
+    count = f"{len(items):,}"
     clips = items.loc[items["clip"] != "", "clip"].nunique()
     return f"{count} frames, {clips} clips" if clips else f"{count} images"
 
@@ -101,9 +100,9 @@ def _edges(axes: Axes, cells: np.ndarray) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, draw, save."""
     parser = style.parser(__doc__)
-    parser.add_argument("--manifest", required=True, nargs="+", type=style.named_path, metavar="DATASET=CSV")
+    parser.add_argument("--manifests", required=True, nargs="+", metavar="CSV")
     args = parser.parse_args(argv)
-    items, data = read(dict(args.manifest))
+    items, data = read(args.manifests)
     with style.styled():
         style.save(draw(items, data=data), args.out)
 

@@ -29,6 +29,12 @@ def read_items(path: str | Path) -> tuple[pd.DataFrame, manifest.Facts]:
     return items.astype({"row": int}), manifest.read_facts(path.with_suffix(".json"))
 
 
+def data_of(manifests: Iterable[str | Path]) -> dict[str, str]:
+    """Data set -> "generated" or "licensed", from the `manifest.json` beside each manifest."""
+    facts = [manifest.read_facts(Path(path).with_suffix(".json")) for path in manifests]
+    return {fact.dataset: fact.data for fact in facts}
+
+
 def read_crops(path: str | Path, rows: Sequence[int]) -> np.ndarray:
     """Face crops in the order of `rows`.
 

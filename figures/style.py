@@ -143,11 +143,3 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     result.add_argument("--out", required=True, metavar="PREFIX", help="writes PREFIX.pdf and PREFIX.png")
     return result
-
-
-def named_path(text: str) -> tuple[str, Path]:
-    """Command-line value ``name=path``, taken apart."""
-    name, sign, path = text.partition("=")
-    if not (name and sign and path):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=PATH, such as sewa=data/sewa/manifest.csv")
-    return name, Path(path)
