@@ -9,7 +9,7 @@ Shapes: B batch, T frames, H height, W width, C channels, K outputs; a network o
     fc                     (B, T, K), one prediction a frame; (B, K) of order 2
 
 Attribute names are those of torchvision's image ResNet for every order, so that a network and what
-transduction makes of it name their parameters alike. `hocp.networks.torchvision_names` translates the names of
+transduction makes of it name their parameters alike. `hocp.networks.torchvision_names` translates those of
 torchvision's video networks.
 """
 
