@@ -1,4 +1,4 @@
-"""``python -m hocp cost``: parameters, multiply-adds and bytes of a network, or the suite's analytic tables."""
+"""``python -m hocp cost``: parameters, multiply-adds and bytes of a network, or all analytic tables."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--input", metavar="SHAPE", help="3xHxW for images, 3xTxHxW for clips")
     parser.add_argument("--outputs", type=int, metavar="N", help="default: 2, for CIFAR networks 10")
-    parser.add_argument(
-        "--width", type=float, default=1.0, metavar="W", help="factor on all channels (%(default)s)"
-    )
+    parser.add_argument("--width", type=float, default=1.0, metavar="W", help="factor on all channels")
     parser.add_argument("--tables", action="store_true", help="all analytic tables of the suite, as CSV")
     parser.add_argument("--out", metavar="CSV", help="file to write with --tables")
 
@@ -31,9 +29,7 @@ def run(args: argparse.Namespace) -> None:
         If the network or an option is wrong, or options are given that do not go together.
     """
     if args.tables != bool(args.out) or args.tables == bool(args.network):
-        raise ValueError(
-            "give either NETWORK or --tables --out CSV; `python -m hocp networks` lists the names"
-        )
+        raise ValueError("give NETWORK (`python -m hocp networks` lists them), or --tables and --out CSV")
     if args.tables:
         _write_tables(args.out)
         return
@@ -82,7 +78,7 @@ def _report(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _table(report: dict[str, Any]) -> str:
-    """The layers with a cost, then the sums; norms have parameters too, so the sum is more than the column."""
+    """The layers with a cost, then the norms, which have parameters only, then the sums."""
     from hocp.networks.text import columns, quantity
 
     size = " x ".join(map(str, report["input"]))

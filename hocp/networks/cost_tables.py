@@ -14,7 +14,6 @@ multiply-adds, `bytes` the float32 bytes of the parameters and of every layer's 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import prod
 from typing import Any
 
 from hocp.conv import Cost, Geometry, cp_cost, dense_cost, flop_figure_gflops
@@ -61,7 +60,7 @@ def _torchvision() -> Iterator[dict[str, Any]]:
 
 
 def _emotion_input(name: str) -> tuple[int, ...]:
-    """Images as large as the frames of clips, so that an image network and a video network compare by frame."""
+    """Images as large as the frames of clips, so that image and video networks compare by frame."""
     return (3, SIDE, SIDE) if entry(name).order == 2 else (3, FRAMES, SIDE, SIDE)
 
 
@@ -108,5 +107,4 @@ def _flop_figure() -> Iterator[dict[str, Any]]:
 def _layer_bytes(cost: Cost) -> int:
     """Of parameters and of the stages' outputs, as for networks."""
     outputs = sum(stage.elements_out for stage in cost.stages)
-    assert cost.output_size and prod(cost.output_size) > 0
     return (cost.parameters + outputs) * ITEMSIZE

@@ -7,9 +7,7 @@ import argparse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        "--width", type=float, default=1.0, metavar="W", help="factor on all channels (%(default)s)"
-    )
+    parser.add_argument("--width", type=float, default=1.0, metavar="W", help="factor on all channels")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -33,7 +31,6 @@ def run(args: argparse.Namespace) -> None:
     head = ["network", "order", "parameters", "MACs", "at input", "outputs", "rank of a layer"]
     print(columns(head, rows, align="lrrrlrl"))
     print()
-    print(
-        "Order 2 takes images, order 3 clips, with one prediction a frame. MACs are multiply-adds of one input."
-    )
+    print("Order 2 takes images, order 3 clips, with one prediction a frame.")
+    print("MACs are multiply-adds of one forward pass of one input.")
     print("More about one of them: python -m hocp cost NETWORK")

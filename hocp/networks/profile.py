@@ -1,4 +1,4 @@
-"""Cost of a whole network by name, counted on torch's meta device: nothing is computed and no memory is needed."""
+"""Cost of a whole network by name, counted on torch's meta device: nothing is computed."""
 
 from __future__ import annotations
 
