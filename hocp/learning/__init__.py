@@ -1,0 +1,1 @@
+"""Training, evaluation and scoring of networks on prepared data sets."""

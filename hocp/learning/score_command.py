@@ -1,0 +1,18 @@
+"""``python -m hocp score``: the metrics of all runs in one tidy table."""
+
+import argparse
+from pathlib import Path
+
+from hocp.contracts import files, record
+from hocp.learning.scoring import Evaluated, rows
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--runs", required=True, nargs="+", type=Path, metavar="DIR", help="evaluated runs")
+    parser.add_argument("--out", required=True, type=Path, metavar="CSV", help="table to write")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Score the runs; columns are `hocp.contracts.record.RUNS`."""
+    files.write_csv(args.out, record.RUNS, rows(Evaluated.read(folder) for folder in args.runs))
