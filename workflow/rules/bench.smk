@@ -1,0 +1,46 @@
+# Sizes and times of networks and layers: analytic counts, and seconds measured on this machine.
+
+
+rule cost:
+    input:
+        code=sources("hocp.networks.cost_command"),
+    output:
+        COST,
+    log:
+        "<logs>/cost.log",
+    benchmark:
+        "<benchmarks>/cost.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1500,
+        gpu=0,
+    message:
+        "Counting parameters and multiply-accumulates"
+    shell:
+        "python -m hocp cost --tables --out {output:q} > {log:q} 2>&1"
+
+
+rule layers:
+    input:
+        code=sources("hocp.conv"),
+        bench=sorted(map(str, Path("tests/bench").glob("*.py"))),
+    output:
+        LAYERS,
+    log:
+        "<logs>/layers.log",
+    benchmark:
+        "<benchmarks>/layers.tsv"
+    conda:
+        ENVIRONMENT
+    # All cores, so that nothing else runs meanwhile and disturbs the clock; the timed code uses one.
+    threads: workflow.cores or 1
+    resources:
+        mem_mb=2000,
+        gpu=0,
+    message:
+        "Timing factorized and dense layers side by side"
+    shell:
+        "OMP_NUM_THREADS=1 python -m pytest tests/bench -p no:cacheprovider -p no:xdist --benchmark-only"
+        " --benchmark-json={output:q} > {log:q} 2>&1"

@@ -1,0 +1,96 @@
+# What all rules share: the checked configuration, the runs it asks for, folders, wildcards, code as inputs.
+import json
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(
+    0, workflow.basedir
+)  # the `snakemake` command, unlike `python -m`, leaves it out
+
+from hocp.contracts import spec
+from hocp.contracts.manifest import DATASETS
+from workflow.scenario import checked, missing_releases
+from workflow.sources import sources
+
+try:
+    CONFIG = checked(config)
+except ValueError as error:
+    sys.exit(f"{error}")
+
+if CONFIG["data"]["source"] == "licensed" and workflow.is_main_process:
+    problem = missing_releases(CONFIG["data"]["licensed"])
+    if problem:
+        sys.exit(problem)
+
+
+pathvars:
+    results=f"results/{CONFIG['scenario']}",
+    figures=f"figures/{CONFIG['scenario']}",
+    logs=f"results/{CONFIG['scenario']}/logs",
+    benchmarks=f"results/{CONFIG['scenario']}/benchmarks",
+
+
+#: Run -> everything that decides it; training gets this and nothing else of the configuration.
+SPECS = {str(run): spec.resolve(CONFIG, run) for run in spec.runs(CONFIG)}
+LASSO = {run for run, values in SPECS.items() if values["training"]["lasso"] > 0}
+
+
+def one_of(names):
+    """Pattern that a wildcard has to match: one of these names, letter by letter."""
+    return "|".join(map(re.escape, sorted(names)))
+
+
+wildcard_constraints:
+    dataset=one_of(DATASETS),
+    run=one_of(SPECS),
+
+
+#: Modules that training imports and that cannot change its result: what they write is for a person.
+NOT_DECIDING = ("hocp.contracts.record", "hocp.learning.progress")
+
+#: The command on the CPU or on one GPU, and the one that trains, with one process a GPU.
+HOCP = "python -m hocp" if CONFIG["gpus"] else "CUDA_VISIBLE_DEVICES= python -m hocp"
+TRAIN = (
+    f"torchrun --standalone --nproc-per-node {CONFIG['gpus']} -m hocp"
+    if CONFIG["gpus"] > 1
+    else HOCP
+)
+
+ENVIRONMENT = "../../environment.yml"
+PUBLISHED = "results/published/paper.yaml"
+RUNS = "<results>/tables/runs.csv"
+COST = "<results>/bench/cost.csv"
+LAYERS = "<results>/bench/layers.json"
+RANKS = f"<results>/runs/{CONFIG['rank_selection']['run']}.f0.s{CONFIG['seeds'][0]}/ranks.csv"
+
+
+def dataset_of(run):
+    """Prepared data set that a run reads."""
+    return SPECS[run]["dataset"]
+
+
+def options(values):
+    """Options of a command from a mapping: frame_step=5 gives --frame-step 5; a true flag stands alone."""
+    parts = []
+    for name, value in values.items():
+        flag = "--" + name.replace("_", "-")
+        if value is True:
+            parts.append(flag)
+        elif value is not False:
+            parts.append(f"{flag} {value}")
+    return " ".join(parts)
+
+
+def takes_files(inputs):
+    """Options of a command that takes each of its inputs by name: `--runs {input.runs}`."""
+    return " ".join(f"--{name.replace('_', '-')} {{input.{name}:q}}" for name in inputs)
+
+
+def rule_named(name):
+    return getattr(rules, name)
+
+
+def labels_of(stem):
+    """Columns of the report's index."""
+    return {"name": stem, "data": CONFIG["data"]["source"]}

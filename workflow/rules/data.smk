@@ -1,0 +1,63 @@
+# Raw releases to prepared data sets: generated look-alikes, or the licensed folders of the configuration.
+
+
+rule lookalike:
+    input:
+        code=sources("data_prep.lookalike.cli"),
+    output:
+        directory("<results>/raw/{dataset}"),
+    log:
+        "<logs>/lookalike.{dataset}.log",
+    benchmark:
+        "<benchmarks>/lookalike.{dataset}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=1500,
+        gpu=0,
+    params:
+        sizes=lambda wildcards: options(CONFIG["data"]["generated"][wildcards.dataset]),
+        seed=CONFIG["data"]["generated"]["seed"],
+    message:
+        "Generating a look-alike of {wildcards.dataset}"
+    shell:
+        "python -m data_prep lookalike {wildcards.dataset} --out {output:q} --seed {params.seed} {params.sizes}"
+        " --processes {threads} > {log:q} 2>&1"
+
+
+def release(wildcards):
+    """Folder of the raw release: generated here, or the licensed one that the user has."""
+    if CONFIG["data"]["source"] == "licensed":
+        return CONFIG["data"]["licensed"][wildcards.dataset]
+    return rules.lookalike.output[0].format(dataset=wildcards.dataset)
+
+
+rule prepare:
+    input:
+        source=release,
+        code=sources("data_prep.prepare_command"),
+    output:
+        manifest="<results>/data/{dataset}/manifest.csv",
+        facts="<results>/data/{dataset}/manifest.json",
+        crops="<results>/data/{dataset}/crops.h5",
+    log:
+        "<logs>/prepare.{dataset}.log",
+    benchmark:
+        "<benchmarks>/prepare.{dataset}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 2
+    resources:
+        mem_mb=1500,
+        gpu=0,
+    params:
+        folder=subpath(output.manifest, parent=True),
+        data=CONFIG["data"]["source"],
+        side=CONFIG["data"]["prepare"]["side"],
+        options=lambda wildcards: options(CONFIG["data"]["prepare"][wildcards.dataset]),
+    message:
+        "Reading, cropping, splitting and packing {wildcards.dataset}"
+    shell:
+        "python -m data_prep prepare {wildcards.dataset} --source {input.source:q} --out {params.folder:q}"
+        " --data {params.data} --side {params.side} {params.options} --processes {threads} > {log:q} 2>&1"

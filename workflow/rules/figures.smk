@@ -1,0 +1,73 @@
+# One rule a figure; its name is that of its module, of its files and of its caption.
+
+
+def predictions_of(dataset):
+    """Predictions of all runs on a data set, on the first fold and seed."""
+    runs = [
+        run
+        for run, s in SPECS.items()
+        if s["dataset"] == dataset and s["seed"] == CONFIG["seeds"][0]
+    ]
+    fold = min(SPECS[run]["fold"] for run in runs)
+    return expand(
+        rules.evaluate_run.output.predictions,
+        run=[run for run in runs if SPECS[run]["fold"] == fold],
+    )
+
+
+MANIFESTS = expand(rules.prepare.output.manifest, dataset=DATASETS)
+HISTORIES = expand(rules.train_run.output.history, run=SPECS)
+
+#: Figure -> what it reads, each file under the name of the option that takes it.
+FIGURES = {
+    "fig_overview": {},
+    "fig_tucker": {},
+    "fig_cp": {},
+    "fig_flops": {"cost": COST, "published": PUBLISHED},
+    "fig_sparsity": {"ranks": RANKS, "published": PUBLISHED},
+    "fig_trajectory": {
+        "predictions": predictions_of("sewa"),
+        "manifest": "<results>/data/sewa/manifest.csv",
+        "crops": "<results>/data/sewa/crops.h5",
+    },
+    "fig_training": {"histories": HISTORIES},
+    "fig_pareto": {"runs": RUNS},
+    "fig_va_plane": {"manifests": MANIFESTS},
+    "fig_faces": {"manifests": MANIFESTS},
+}
+
+for stem, files in FIGURES.items():
+
+    rule:
+        name:
+            stem
+        input:
+            **files,
+            labels="figures/labels.yaml",
+            code=sources(f"figures.{stem}"),
+        output:
+            vector=f"<figures>/{stem}.pdf",
+            picture=report(
+                f"<figures>/{stem}.png",
+                category="Figures",
+                labels=labels_of(stem),
+                caption=f"../report/{stem}.rst",
+            ),
+        log:
+            f"<logs>/{stem}.log",
+        benchmark:
+            f"<benchmarks>/{stem}.tsv"
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=1000,
+            gpu=0,
+        params:
+            prefix=subpath(output.vector, strip_suffix=".pdf"),
+        message:
+            f"Drawing {stem}"
+        shell:
+            "python -m figures.{rule} --out {params.prefix:q} "
+            + takes_files(files)
+            + " > {log:q} 2>&1"

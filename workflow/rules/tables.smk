@@ -1,0 +1,49 @@
+# One rule a table; its name is that of its module, of its files and of its caption.
+
+#: Table -> what it reads, each file under the name of the option that takes it.
+TABLES = {
+    "tab_affectnet": {"runs": RUNS, "published": PUBLISHED},
+    "tab_sewa": {"runs": RUNS, "published": PUBLISHED},
+    "tab_afew_va": {"runs": RUNS, "published": PUBLISHED},
+    "tab_sizes": {"cost": COST, "published": PUBLISHED},
+    "tab_cifar": {"cost": COST, "published": PUBLISHED},
+    "tab_layers": {"layers": LAYERS, "cost": COST},
+    "tab_data": {"facts": expand(rules.prepare.output.facts, dataset=DATASETS)},
+}
+
+for stem, files in TABLES.items():
+
+    rule:
+        name:
+            stem
+        input:
+            **files,
+            labels="figures/labels.yaml",
+            code=sources(f"figures.{stem}"),
+        output:
+            csv=f"<results>/tables/{stem}.csv",
+            markdown=report(
+                f"<results>/tables/{stem}.md",
+                category="Tables",
+                labels=labels_of(stem),
+                caption=f"../report/{stem}.rst",
+            ),
+            latex=f"<results>/tables/{stem}.tex",
+        log:
+            f"<logs>/{stem}.log",
+        benchmark:
+            f"<benchmarks>/{stem}.tsv"
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=500,
+            gpu=0,
+        params:
+            prefix=subpath(output.csv, strip_suffix=".csv"),
+        message:
+            f"Setting {stem}"
+        shell:
+            "python -m figures.{rule} --out {params.prefix:q} "
+            + takes_files(files)
+            + " > {log:q} 2>&1"
