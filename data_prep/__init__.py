@@ -1,0 +1,1 @@
+"""From raw releases to packed, labelled face crops; one door for all data (see README.md in this folder)."""
