@@ -92,6 +92,9 @@ def network_cost(module: nn.Module, input_size: Sequence[int]) -> NetworkCost:
     activations: list[int] = []
     counted: set[nn.Module] = set()
     for name, layer in network.named_modules():
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+            # On the meta device a norm imports PyTorch's compiler, which takes seconds, to find its own shape.
+            layer.forward = nn.Identity().forward
         if _has_twin(layer):
             counted.update(layer.modules())
             layer.register_forward_hook(_row_maker(name, rows))
