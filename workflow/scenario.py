@@ -1,4 +1,4 @@
-"""A scenario's configuration, checked: closed schema, experiments that exist, licensed releases that are there.
+"""A scenario's configuration, checked: closed schema, experiments that exist, licensed data in place.
 
 Snakemake merges the file of ``--configfile`` into config/config.yaml: mappings key by key, lists and single
 values replaced. A scenario file therefore holds only what differs from `demo`; an experiment is taken away by
@@ -31,13 +31,13 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     config = _without_removed(config)
     schema = yaml.safe_load(SCHEMA.read_text("utf-8"))
-    problems = [_describe(error) for error in _leaves(jsonschema.Draft202012Validator(schema), config)]
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(config)
+    problems = [_describe(error) for error in sorted(errors, key=lambda error: error.json_path)]
     problems = problems or list(_unresolved(config))
     if problems:
         lines = "\n".join(f"  {problem}" for problem in dict.fromkeys(problems))
-        raise ValueError(
-            f"The configuration cannot be used:\n{lines}\nEvery key is described in {SCHEMA.relative_to(ROOT)}."
-        )
+        described = f"Every key is described in {SCHEMA.relative_to(ROOT)}."
+        raise ValueError(f"The configuration cannot be used:\n{lines}\n{described}")
     return config
 
 
@@ -60,19 +60,11 @@ def _without_removed(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "experiments": {**experiments, **kept}}
 
 
-def _leaves(validator: jsonschema.Validator, config: Any) -> Iterator[jsonschema.ValidationError]:
-    """Errors in the order of their keys; of an alternative, the one that came closest."""
-    for error in sorted(validator.iter_errors(config), key=lambda error: error.json_path):
-        yield jsonschema.exceptions.best_match([error])
-
-
 def _describe(error: jsonschema.ValidationError) -> str:
     """One error as a line: key, value, what is legal, what the key means."""
     key = ".".join(map(str, error.absolute_path))
     meaning = error.schema.get("description", "")
-    meaning = (
-        f" ({meaning})" if meaning and error.validator not in ("additionalProperties", "required") else ""
-    )
+    meaning = f" ({meaning})" if meaning else ""
     if error.validator == "additionalProperties":
         legal = list(error.schema.get("properties", ()))
         unknown = [name for name in error.instance if name not in legal]
@@ -80,8 +72,6 @@ def _describe(error: jsonschema.ValidationError) -> str:
     if error.validator == "required":
         absent = [name for name in error.validator_value if name not in error.instance]
         return f"{key or 'the configuration'}: {', '.join(absent)} is missing"
-    if error.validator == "propertyNames" or error.schema.get("propertyNames"):
-        return f"{key}: {error.message}"
     return f"{key}: {error.instance!r} is not {_legal(error)}{meaning}"
 
 
@@ -98,14 +88,10 @@ _TYPES = {
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
-    "null": "nothing",
 }
 _BOUNDS = {
     "enum": lambda value: "one of " + ", ".join(map(str, value)),
-    "const": lambda value: f"{value}",
-    "type": lambda value: " or ".join(
-        _TYPES[name] for name in ([value] if isinstance(value, str) else value)
-    ),
+    "type": _TYPES.get,
     "minimum": lambda value: f"{value} or more",
     "exclusiveMinimum": lambda value: f"more than {value}",
     "maximum": lambda value: f"{value} or less",

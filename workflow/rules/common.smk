@@ -4,9 +4,8 @@ import re
 import sys
 from pathlib import Path
 
-sys.path.insert(
-    0, workflow.basedir
-)  # the `snakemake` command, unlike `python -m`, leaves it out
+# The `snakemake` command, unlike `python -m`, does not look here for modules.
+sys.path.insert(0, workflow.basedir)
 
 from hocp.contracts import spec
 from hocp.contracts.manifest import DATASETS
@@ -46,16 +45,13 @@ wildcard_constraints:
     run=one_of(SPECS),
 
 
-#: Modules that training imports and that cannot change its result: what they write is for a person.
-NOT_DECIDING = ("hocp.contracts.record", "hocp.learning.progress")
+#: Modules that training imports and that cannot change its result.
+NOT_DECIDING = ("hocp.learning.signals", "hocp.networks.mobilenet")
 
-#: The command on the CPU or on one GPU, and the one that trains, with one process a GPU.
-HOCP = "python -m hocp" if CONFIG["gpus"] else "CUDA_VISIBLE_DEVICES= python -m hocp"
-TRAIN = (
-    f"torchrun --standalone --nproc-per-node {CONFIG['gpus']} -m hocp"
-    if CONFIG["gpus"] > 1
-    else HOCP
-)
+#: What networks run on, and the command that trains: one process a GPU.
+DEVICE = "cuda" if CONFIG["gpus"] else "cpu"
+TORCHRUN = f"torchrun --standalone --nproc-per-node {CONFIG['gpus']}"
+TRAIN = f"{TORCHRUN} -m hocp train" if CONFIG["gpus"] > 1 else "python -m hocp train"
 
 ENVIRONMENT = "../../environment.yml"
 PUBLISHED = "results/published/paper.yaml"
@@ -88,6 +84,7 @@ def takes_files(inputs):
 
 
 def rule_named(name):
+    """A rule whose name stands in a variable."""
     return getattr(rules, name)
 
 

@@ -13,8 +13,6 @@ rule evaluate_run:
         "<logs>/evaluate.{run}.log",
     benchmark:
         "<benchmarks>/evaluate.{run}.tsv"
-    wildcard_constraints:
-        run=one_of(set(SPECS) - LASSO),
     conda:
         ENVIRONMENT
     threads: 1
@@ -24,21 +22,12 @@ rule evaluate_run:
     params:
         data=lambda wildcards, input: Path(input.data[0]).parent,
         folder=subpath(output.record, parent=True),
-        hocp=HOCP,
+        device=DEVICE,
     message:
         "Evaluating {wildcards.run}"
     shell:
-        "{params.hocp} evaluate --run {params.folder:q} --data {params.data:q} > {log:q} 2>&1"
-
-
-# A run with the lasso also says which ranks it kept. An output cannot depend on the run, so that it takes two rules.
-use rule evaluate_run as evaluate_lasso_run with:
-    output:
-        predictions="<results>/runs/{run}/predictions.npz",
-        record="<results>/runs/{run}/record.json",
-        ranks="<results>/runs/{run}/ranks.csv",
-    wildcard_constraints:
-        run=one_of(LASSO),
+        "python -m hocp evaluate --run {params.folder:q} --data {params.data:q} --device {params.device}"
+        " --threads {threads} > {log:q} 2>&1"
 
 
 rule score:
@@ -59,9 +48,7 @@ rule score:
         mem_mb=1000,
         gpu=0,
     params:
-        folders=lambda wildcards, input: [
-            Path(record).parent for record in input.records
-        ],
+        folders=lambda wildcards, input: [Path(record).parent for record in input.records],
     message:
         "Collecting the metrics of all runs"
     shell:

@@ -3,11 +3,7 @@
 
 def predictions_of(dataset):
     """Predictions of all runs on a data set, on the first fold and seed."""
-    runs = [
-        run
-        for run, s in SPECS.items()
-        if s["dataset"] == dataset and s["seed"] == CONFIG["seeds"][0]
-    ]
+    runs = [run for run, s in SPECS.items() if s["dataset"] == dataset and s["seed"] == CONFIG["seeds"][0]]
     fold = min(SPECS[run]["fold"] for run in runs)
     return expand(
         rules.evaluate_run.output.predictions,
@@ -30,10 +26,10 @@ FIGURES = {
         "manifest": "<results>/data/sewa/manifest.csv",
         "crops": "<results>/data/sewa/crops.h5",
     },
-    "fig_training": {"histories": HISTORIES},
+    "fig_training": {"histories": HISTORIES, "manifests": MANIFESTS},
     "fig_pareto": {"runs": RUNS},
     "fig_va_plane": {"manifests": MANIFESTS},
-    "fig_faces": {"manifests": MANIFESTS},
+    "fig_faces": {"manifests": MANIFESTS, "crops": expand(rules.prepare.output.crops, dataset=DATASETS)},
 }
 
 for stem, files in FIGURES.items():
@@ -68,6 +64,4 @@ for stem, files in FIGURES.items():
         message:
             f"Drawing {stem}"
         shell:
-            "python -m figures.{rule} --out {params.prefix:q} "
-            + takes_files(files)
-            + " > {log:q} 2>&1"
+            "python -m figures.{rule} --out {params.prefix:q} " + takes_files(files) + " > {log:q} 2>&1"

@@ -44,6 +44,4 @@ for stem, files in TABLES.items():
         message:
             f"Setting {stem}"
         shell:
-            "python -m figures.{rule} --out {params.prefix:q} "
-            + takes_files(files)
-            + " > {log:q} 2>&1"
+            "python -m figures.{rule} --out {params.prefix:q} " + takes_files(files) + " > {log:q} 2>&1"

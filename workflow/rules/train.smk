@@ -27,6 +27,8 @@ rule train_run:
         "<logs>/train.{run}.log",
     benchmark:
         "<benchmarks>/train.{run}.tsv"
+    wildcard_constraints:
+        run=one_of(set(SPECS) - LASSO),
     conda:
         ENVIRONMENT
     threads: 1
@@ -36,14 +38,25 @@ rule train_run:
     params:
         spec=lambda wildcards: json.dumps(SPECS[wildcards.run]),
         data=lambda wildcards, input: Path(input.data[0]).parent,
-        start=lambda wildcards, input: (
-            f"--start {Path(input.start).parent}" if input.start else ""
-        ),
+        start=lambda wildcards, input: (f"--start {Path(input.start).parent}" if input.start else ""),
         folder=subpath(output.model, parent=True),
         checkpoints=f"results/{CONFIG['scenario']}/checkpoints/{{run}}",
-        hocp=TRAIN,
+        train=TRAIN,
+        device=DEVICE,
     message:
         "Training {wildcards.run}"
     shell:
-        "{params.hocp} train --spec {params.spec:q} --data {params.data:q} {params.start}"
-        " --out {params.folder:q} --checkpoints {params.checkpoints:q} --threads {threads} > {log:q} 2>&1"
+        "{params.train} --spec {params.spec:q} --data {params.data:q} {params.start}"
+        " --out {params.folder:q} --checkpoints {params.checkpoints:q} --device {params.device}"
+        " --threads {threads} > {log:q} 2>&1"
+
+
+# A run with the lasso also says which ranks it kept. Outputs cannot depend on the run, so that it takes two rules.
+use rule train_run as train_lasso_run with:
+    output:
+        model="<results>/runs/{run}/model.safetensors",
+        history="<results>/runs/{run}/history.csv",
+        facts="<results>/runs/{run}/train.json",
+        ranks="<results>/runs/{run}/ranks.csv",
+    wildcard_constraints:
+        run=one_of(LASSO),
