@@ -72,7 +72,7 @@ class NetworkCost:
 _FREE = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm, nn.PReLU, nn.ParameterList)
 
 
-def network_cost(module: nn.Module, input_size: Sequence[int]) -> NetworkCost:
+def network_cost(module: nn.Module, input_size: Sequence[int], *, device: str = "meta") -> NetworkCost:
     """Count one forward pass.
 
     Parameters
@@ -81,27 +81,27 @@ def network_cost(module: nn.Module, input_size: Sequence[int]) -> NetworkCost:
         Stays untouched.
     input_size : sequence of int
         Channels first, without the batch: (3, 112, 112) or (3, 16, 112, 112).
+    device : str, default "meta"
+        Where the pass runs. "meta" computes nothing, but imports PyTorch's compiler, which takes seconds;
+        "cpu" computes the pass, the quicker way for one small network.
 
     Returns
     -------
     NetworkCost
     """
-    network = deepcopy(module).to("meta").eval()
+    network = deepcopy(module).to(device).eval()
     dtype = next((parameter.dtype for parameter in network.parameters()), torch.get_default_dtype())
     rows: list[LayerCost] = []
     activations: list[int] = []
     counted: set[nn.Module] = set()
     for name, layer in network.named_modules():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            # On the meta device a norm imports PyTorch's compiler, which takes seconds, to find its own shape.
-            layer.forward = nn.Identity().forward
         if _has_twin(layer):
             counted.update(layer.modules())
             layer.register_forward_hook(_row_maker(name, rows))
         if not _inner(layer):
             layer.register_forward_hook(lambda layer, args, output: activations.append(_elements(output)))
     with torch.no_grad():
-        network(torch.empty(1, *input_size, dtype=dtype, device="meta"))
+        network(torch.zeros(1, *input_size, dtype=dtype, device=device))
     return NetworkCost(
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         macs=sum(row.macs for row in rows),

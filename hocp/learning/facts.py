@@ -69,7 +69,7 @@ def _cost(spec: Mapping[str, Any], data: Prepared, network: nn.Module) -> dict[s
     side = data.crops.shape[1]
     frames = spec["training"]["frames"] if network.order == 3 else 1
     size = (3, frames, side, side) if network.order == 3 else (3, side, side)
-    cost = network_cost(network, size)
+    cost = network_cost(network, size, device="cpu")
     return {"parameters": cost.parameters, "macs": round(cost.macs / frames)}
 
 
