@@ -23,8 +23,7 @@ from data_prep.lookalike.scene import backdrop
 from data_prep.lookalike.seeds import stream
 
 ARCHIVES = 12
-WIDTH, HEIGHT = 720, 576  # stored; shown at 4:3, so that a pixel is 4/3 as wide as high ...
-TRUE_WIDTH = 960  # ... and round faces look narrow in the file
+WIDTH, HEIGHT = 960, 576  # in true proportions; stored with a width of 720, so that faces look narrow
 CLIPS_PER_ACTOR = 2.5
 CONSTANT = 0.2  # share of clips in which nothing changes
 
@@ -108,8 +107,8 @@ def shoot(seed: int, clip: Clip) -> tuple[list[np.ndarray], dict]:
     stage, bars = _stage(rng)
     frames, points = [], []
     for picture, landmarks in film(rng, who, channels, stage=stage, shot=_clean(draw_shot(rng))):
-        frames.append(_stored(picture, bars))
-        points.append(landmarks * (WIDTH / TRUE_WIDTH, 1))
+        frames.append(_barred(picture, bars))
+        points.append(landmarks)
     return frames, _describe(clip, affect, labels, points)
 
 
@@ -117,9 +116,9 @@ def _stage(rng: np.random.Generator) -> tuple[Stage, int]:
     """Draw the film set, in true proportions, and the height of the black bars."""
     bars = int(rng.choice((0, 0, 48, 72)))
     scale = float(rng.uniform(46, 82))
-    x = rng.uniform(1.9 * scale, TRUE_WIDTH - 1.9 * scale)
+    x = rng.uniform(1.9 * scale, WIDTH - 1.9 * scale)
     y = rng.uniform(bars + 1.5 * scale, HEIGHT - bars - 1.5 * scale)
-    return Stage(backdrop(rng, TRUE_WIDTH, HEIGHT), scale, (float(x), float(y))), bars
+    return Stage(backdrop(rng, WIDTH, HEIGHT), scale, (float(x), float(y)), squeeze=True), bars
 
 
 def _clean(shot: Shot) -> Shot:
@@ -127,9 +126,9 @@ def _clean(shot: Shot) -> Shot:
     return Shot(shot.light, shot.contrast, shot.tint, blur=min(shot.blur, 1.0))
 
 
-def _stored(picture: Image.Image, bars: int) -> np.ndarray:
-    """Squeeze a frame to the stored width, and put the bars on."""
-    pixels = np.array(picture.resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR))
+def _barred(picture: Image.Image, bars: int) -> np.ndarray:
+    """Put black bars above and below."""
+    pixels = np.array(picture)
     if bars:
         pixels[:bars] = pixels[-bars:] = 0
     return pixels

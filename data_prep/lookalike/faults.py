@@ -16,7 +16,8 @@ class Fault:
         What was done, in one word or two.
     item
         What it was done to: ``<n>/<hex>.<ext>`` (AffectNet 2017), ``train_set/<id>`` (AffectNet 2021),
-        ``NNN`` or ``NNN/NNNNN`` (AFEW-VA clip or frame), the segment's name or ``<name>/NNNNNN`` (SEWA), or a file.
+        ``NNN`` or ``NNN/NNNNN`` (AFEW-VA clip or frame), ``<name>`` or ``<name>/NNNNNN`` (SEWA segment, or its
+        container frame counted from 0), or a file.
     expected_status
         Status that the item must end in; None where the reader must not make an item of it at all.
     note

@@ -23,6 +23,7 @@ class Stage:
     scale: float  # pixels a unit of the face
     centre: tuple[float, float]  # usual place of the face's origin, pixels
     sway: float = 0.05  # how far the head wanders, units
+    squeeze: bool = False  # store 3 pixels for every 4 in a row, as PAL does for pictures of 4:3
 
 
 def film(
@@ -45,15 +46,27 @@ def film(
     Yields
     ------
     picture : PIL.Image.Image
-        As large as the stage's background.
+        As large as the stage's background, or squeezed.
     landmarks : numpy.ndarray of shape (68, 2)
         x and y in pixels.
     """
     still, collar = _with_shoulders(who, stage, shot)
     wander = [stage.sway * stage.scale * smooth(rng, len(channels), fps=fps, seconds=1.0) for _ in "xy"]
+    stored = _squeezed(still) if stage.squeeze else still
     for frame, au in enumerate(channels):
         centre = np.array(stage.centre) + (wander[0][frame], 0.5 * wander[1][frame])
-        yield _frame(still, who, au=au, stage=stage, shot=shot, centre=centre, collar=collar)
+        piece, corner, marks = _head(still, who, au=au, stage=stage, shot=shot, centre=centre, collar=collar)
+        if stage.squeeze:
+            piece, corner, marks = _squeezed(piece), (corner[0] * 3 // 4, corner[1]), marks * (0.75, 1)
+        picture = stored.copy()
+        picture.paste(piece, corner)
+        yield picture, marks
+
+
+def _squeezed(picture: Image.Image) -> Image.Image:
+    """Squeeze a picture whose width is a multiple of 4."""
+    assert picture.width % 4 == 0, picture.size
+    return picture.resize((picture.width * 3 // 4, picture.height), Image.Resampling.BILINEAR)
 
 
 def _with_shoulders(who: Identity, stage: Stage, shot: Shot) -> tuple[Image.Image, np.ndarray]:
@@ -65,7 +78,7 @@ def _with_shoulders(who: Identity, stage: Stage, shot: Shot) -> tuple[Image.Imag
     return (still.filter(ImageFilter.GaussianBlur(shot.blur)) if shot.blur > 0.2 else still), collar
 
 
-def _frame(
+def _head(
     still: Image.Image,
     who: Identity,
     *,
@@ -74,11 +87,11 @@ def _frame(
     shot: Shot,
     centre: np.ndarray,
     collar: np.ndarray,
-) -> tuple[Image.Image, np.ndarray]:
-    """Paint the box around the head and put it into the still picture."""
-    box = np.round(_REACH * stage.scale + np.tile(centre, 2)).astype(int)
-    left, top = max(box[0], 0), max(box[1], 0)
-    right, bottom = min(box[2], still.width), min(box[3], still.height)
+) -> tuple[Image.Image, tuple[int, int], np.ndarray]:
+    """Paint the box around the head anew; give it, its corner and the landmarks in the whole picture."""
+    box = _REACH * stage.scale + np.tile(centre, 2)
+    left, top = (max(int(edge), 0) // 4 * 4 for edge in box[:2])  # so that a squeezed box fits in
+    right, bottom = min(int(box[2]) // 4 * 4 + 4, still.width), min(int(box[3]), still.height)
     corner = np.array([left, top])
     piece, marks = render(
         still.crop((left, top, right, bottom)),
@@ -89,6 +102,4 @@ def _frame(
         centre=tuple(centre - corner),
         collar=tuple(collar - corner),
     )
-    picture = still.copy()
-    picture.paste(piece, (int(left), int(top)))
-    return picture, marks + corner
+    return piece, (left, top), marks + corner

@@ -1,7 +1,6 @@
 """SEWA DB Basic: one folder a segment with video, landmarks and the traces of five raters."""
 
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,9 @@ from data_prep.lookalike.release import new_release, spread, write_statement
 from data_prep.lookalike.scene import backdrop
 from data_prep.lookalike.seeds import stream
 from data_prep.lookalike.sewa_faults import KINDS, NO_LIKING, REPEATED
-from data_prep.lookalike.sewa_faults import pictures_wanted, spoil_texts, spoil_traces, spoilt_frames
+from data_prep.lookalike.sewa_faults import spoil_texts, spoil_traces, spoilt_frames, video_frames
 from data_prep.lookalike.sewa_names import Person, cast, prefix, segment_name
 
-WIDTH, HEIGHT = 320, 240
 CAMERA = sewa_files.FPS // 2  # pictures a second
 _POSE = [INDEX["pitch"], INDEX["yaw"], INDEX["roll"]]
 
@@ -83,9 +81,8 @@ def plan(seed: int, segments: int, seconds: float, subjects: int | None) -> list
 
 def _repeat(segments: list[Segment]) -> Segment:
     """Give the footage of a sound segment a second name, as if it had been chosen for another trait as well."""
-    sound = next(segment for segment in segments if not segment.fault)
-    kind = next(kind for kind in ("SAH", "SVL") if not sound.name.startswith(kind))
-    return Segment(sound.number, sound.person, kind + sound.name[3:], sound.frames, REPEATED)
+    sound = next(segment for segment in segments if not segment.fault and not segment.name.startswith("SVL"))
+    return Segment(sound.number, sound.person, "SVL" + sound.name[3:], sound.frames, REPEATED)
 
 
 def perform(seed: int, number: int, person: Person, frames: int) -> Take:
@@ -118,10 +115,10 @@ def _make(task: _Task) -> None:
 def _video(seed: int, segment: Segment, take: Take, path: Path) -> list[bytes]:
     """Film a segment; give the landmark texts of its container frames."""
     person = stream(seed, "sewa", "face", segment.person.subject)
-    who, background = draw_identity(person), backdrop(person, WIDTH, HEIGHT)
+    who, background = draw_identity(person), backdrop(person, sewa_files.WIDTH, sewa_files.HEIGHT)
     rng = stream(seed, "sewa", "film", segment.number)
     scale = float(rng.uniform(46, 58))
-    centre = (float(rng.normal(WIDTH / 2, 14)), float(rng.normal(104, 6)))
+    centre = (float(rng.normal(sewa_files.WIDTH / 2, 14)), float(rng.normal(104, 6)))
     shot = draw_shot(rng)
     shot = Shot(shot.light, shot.contrast, shot.tint, blur=min(shot.blur, 0.9))
     texts: list[bytes] = []
@@ -134,7 +131,7 @@ def _video(seed: int, segment: Segment, take: Take, path: Path) -> list[bytes]:
             yield picture
 
     shown = pictures()
-    sewa_files.write_video(path, islice(shown, pictures_wanted(segment.fault, segment.frames)))
+    sewa_files.write_video(path, shown, frames=video_frames(segment.fault, segment.frames))
     for _ in shown:  # the tracker saw the whole recording, also what a short video lacks
         pass
     if segment.fault == "video without bytes":
@@ -197,7 +194,7 @@ def generate(
                 "sessions": len({segment.person.session for segment in chosen}),
             },
             ceilings=ceilings(seed, annotate),
-            faults=listed([fault for segment in chosen for fault in _listed(segment)]),
+            faults=listed([_without_liking(chosen), *(fault for segment in chosen for fault in _listed(segment))]),
         )
 
 
@@ -207,15 +204,18 @@ def annotate(rng: np.random.Generator, values: np.ndarray, axis: str) -> np.ndar
 
 
 def _listed(segment: Segment) -> list[Fault]:
-    """List what was planted in a segment; spoilt frames one by one, counted from 1."""
+    """List what was planted in a segment; spoilt frames one by one, counted from 0."""
     if segment.fault == REPEATED:
         return [Fault(REPEATED, segment.name, "dup_content", "its frames stand in the release under another name")]
-    out = []
-    if not segment.liking:
-        out.append(Fault(NO_LIKING, segment.name, "ok", "as in the release"))
-    if segment.fault:
-        status, note = KINDS[segment.fault]
-        places = spoilt_frames(segment.fault, segment.frames)
-        items = [f"{segment.name}/{place + 1:06d}" for place in places] or [segment.name]
-        out += [Fault(segment.fault, item, status, note) for item in items]
-    return out
+    if not segment.fault:
+        return []
+    status, note = KINDS[segment.fault]
+    places = spoilt_frames(segment.fault, segment.frames)
+    items = [f"{segment.name}/{place:06d}" for place in places] or [segment.name]
+    return [Fault(segment.fault, item, status, note) for item in items]
+
+
+def _without_liking(segments: list[Segment]) -> Fault:
+    """Name one of the many segments that have no trace of liking, as in the release."""
+    name = next(segment.name for segment in segments if not segment.liking and not segment.fault)
+    return Fault(NO_LIKING, name, "ok", "holds for all segments chosen by arousal or valence")

@@ -9,7 +9,7 @@ SHORT_BY = 10  # container frames that a short video lacks
 KINDS: dict[str, tuple[str, str]] = {
     "tracker lost the face": ("lnd_missing", "landmarks are -1"),
     "NaN from all raters": ("label_nan", ""),
-    "short video": ("img_missing", f"{SHORT_BY} frames fewer than the name says"),
+    "short video": ("frame_gap", f"{SHORT_BY} frames fewer than the name says"),
     "video without bytes": ("img_empty", ""),
     "one frame more than the name says": ("ok", "a difference of one frame is usual"),
 }
@@ -19,13 +19,13 @@ NO_LIKING = "no liking for a segment chosen by arousal or valence"
 
 
 def spoilt_frames(fault: str, frames: int) -> list[int]:
-    """Container frames, 0 for the first, that `fault` spoils in a segment of `frames`; pairs show one picture."""
+    """Container frames, 0 for the first, that `fault` spoils in a segment of `frames`."""
     middle = frames // 4 * 2
     match fault:
         case "tracker lost the face":
             return list(range(middle, middle + 6))
         case "NaN from all raters":
-            return list(range(middle, middle + 4))
+            return list(range(middle, middle + 6))
         case "short video":
             return list(range(frames - SHORT_BY, frames))
         case "video without bytes":
@@ -48,8 +48,8 @@ def spoil_traces(fault: str, traces: np.ndarray) -> np.ndarray:
     return traces
 
 
-def pictures_wanted(fault: str, frames: int) -> int:
-    """How many pictures, each shown twice, the video of a segment of `frames` gets."""
+def video_frames(fault: str, frames: int) -> int:
+    """How many container frames the video of a segment gets whose name says `frames`."""
     if fault == "short video":
-        return (frames - SHORT_BY) // 2
-    return frames // 2 + (fault == "one frame more than the name says")
+        return frames - SHORT_BY
+    return frames + (fault == "one frame more than the name says")

@@ -1,8 +1,9 @@
 """The files of one SEWA segment, byte by byte as the release has them."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from configparser import ConfigParser
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -12,31 +13,22 @@ from PIL import Image
 from data_prep.lookalike.geometry import WITHOUT_JAW_AND_INNER_CORNERS
 from data_prep.lookalike.release import write_zip
 
+WIDTH, HEIGHT = 320, 240
 FPS = 50  # of the container; the cameras gave 25
 RATERS = 5
 MODALITIES = ("A", "V", "AV")  # what the annotators were given: sound, picture, both
 
 
-def write_video(path: Path, frames: Iterable[Image.Image], *, bit_rate: int = 700_000) -> None:
-    """Write an AVI file in MPEG-4 part 2 under the mark of Xvid, at 50 frames a second, every frame twice."""
-    frames = iter(frames)
-    first = next(frames)
+def write_video(path: Path, pictures: Iterable[Image.Image], *, frames: int, bit_rate: int = 700_000) -> None:
+    """Write an AVI file in MPEG-4 part 2 under the mark of Xvid, at 50 frames a second, every picture twice."""
     with av.open(str(path), "w", format="avi", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("mpeg4", rate=FPS, options={"flags": "+bitexact"})
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = *first.size, "yuv420p", bit_rate
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", bit_rate
         stream.codec_context.codec_tag = "XVID"
         stream.codec_context.thread_count = 1  # threads could change the bytes
-        for picture in _chain(first, frames):
-            image = np.asarray(picture)
-            for _ in range(2):
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        for picture in islice((twice for picture in pictures for twice in (picture, picture)), frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")))
         container.mux(stream.encode())
-
-
-def _chain(first: Image.Image, rest: Iterator[Image.Image]) -> Iterator[Image.Image]:
-    """Put the first one back."""
-    yield first
-    yield from rest
 
 
 def landmark_text(points: np.ndarray, pose: np.ndarray) -> bytes:
