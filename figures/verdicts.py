@@ -1,0 +1,107 @@
+"""When a published number counts as reproduced, and how sure a published number is: the rules, once."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+REPRODUCED = "reproduced"
+NOT_REPRODUCED = "not reproduced"
+NOT_COMPARABLE = "not comparable"
+NOT_RUN = "not run"
+NOT_PUBLISHED = "no published number"
+
+#: How far a result on the licensed data may lie from the published one. The paper prints two digits, does not
+#: say how results scatter over seeds, and leaves parts of its protocol open; retraining one network on these
+#: data sets moves correlations by some hundredths and errors by less.
+TOLERANCES = {"rmse": 0.02, "sagr": 0.03, "pcc": 0.05, "ccc": 0.05}
+
+#: Superscript letter of each confidence level.
+MARKS = {
+    "primary": "ᵖ", "vector_figure": "ᵛ", "exact": "ᵉ", "partial": "ᶜ",
+    "secondary": "ˢ", "recall": "ʳ", "recall_weak": "ʷ",
+}  # fmt: skip
+
+#: Where a number of ours comes from. "analytic" numbers follow from a definition and depend on no data.
+DATA = ("generated", "licensed", "analytic")
+
+
+class Verdict(NamedTuple):
+    """One of the words above, and why."""
+
+    word: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.word}: {self.reason}" if self.reason else self.word
+
+
+def verdict(
+    published: float | None, ours: float | None, *, data: str, tolerance: float = 0.0, why: str = ""
+) -> Verdict:
+    """Compare one number of ours with the published one.
+
+    Parameters
+    ----------
+    published, ours : float or None
+        None where there is no number.
+    data : {"generated", "licensed", "analytic"}
+        What ours was made from. A number from generated data is never compared with a published one.
+    tolerance : float
+        Largest distance that counts as reproduced, in the unit of the numbers.
+    why : str
+        Why ours is missing, or what the tolerance means.
+
+    Raises
+    ------
+    ValueError
+        If `data` is none of the three, or ours is missing without a reason.
+    """
+    if data not in DATA:
+        raise ValueError(f"data is {data!r}, expected one of {', '.join(DATA)}")
+    if ours is None:
+        if not why:
+            raise ValueError("a missing number needs its reason; pass why=...")
+        return Verdict(NOT_RUN, why)
+    if published is None:
+        return Verdict(NOT_PUBLISHED)
+    if data == "generated":
+        return Verdict(NOT_COMPARABLE, "generated data")
+    distance = ours - published
+    # Decimal numbers are not exact in binary: a distance equal to the tolerance is within it.
+    if abs(distance) <= tolerance * (1 + 1e-9) + 1e-12:
+        return Verdict(REPRODUCED, why or f"within {tolerance:g}")
+    side = "above" if distance > 0 else "below"
+    return Verdict(NOT_REPRODUCED, f"{abs(distance):.3g} {side}, tolerance {tolerance:g}")
+
+
+def summary(verdicts: Iterable[Verdict]) -> str:
+    """One cell for a whole row: the common verdict, or how many were reproduced."""
+    verdicts = [v for v in verdicts if v.word != NOT_PUBLISHED]
+    if not verdicts:
+        return NOT_PUBLISHED
+    if len(set(verdicts)) == 1:
+        return str(verdicts[0])
+    words = {v.word for v in verdicts}
+    if words <= {REPRODUCED, NOT_REPRODUCED}:
+        good = sum(v.word == REPRODUCED for v in verdicts)
+        return f"{good} of {len(verdicts)} reproduced"
+    return "; ".join(dict.fromkeys(map(str, verdicts)))
+
+
+def marked(text: str, confidence: str) -> str:
+    """A published number with the letter of its confidence; nothing stays nothing."""
+    return text + MARKS[confidence] if text else ""
+
+
+def legend(confidences: Iterable[str], levels: Mapping[str, str]) -> str:
+    """Line under a table that explains the letters in it, from the surest to the least sure.
+
+    Parameters
+    ----------
+    confidences : iterable of str
+        Levels that the table shows.
+    levels : mapping
+        Level -> meaning, in order: `Published.levels`.
+    """
+    shown = set(confidences)
+    parts = [f"{MARKS[level]} = {meaning}" for level, meaning in levels.items() if level in shown]
+    return "Published numbers: " + "; ".join(parts) + "." if parts else ""
