@@ -57,7 +57,7 @@ def _clips(dataset: str) -> tuple[list[tuple], np.ndarray]:
     """Six clips of 40 frames; clip c3 varies most, and has a gap after its frame 20."""
     names, labels = [], []
     for clip in range(6):
-        swing = 0.8 if clip == 3 else 0.1 + 0.05 * clip
+        swing = 0.8 if clip == 3 else 0.1 + 0.04 * clip
         for frame in range(40):
             shifted = frame + (8 if clip == 3 and frame > 20 else 0)
             split = f"fold{clip % 5}" if dataset == "afew_va" else "test"
@@ -86,10 +86,12 @@ def write_predictions(folder: Path, run: Run) -> None:
     tested = [i for i in items(run.dataset) if i.usable and manifest.parts(i.split, run.fold) == "test"]
     true = np.array([(item.valence, item.arousal) for item in tested])
     noise = NOISE[run.method] * np.random.default_rng(run.seed).standard_normal(true.shape)
+    none = np.full(len(tested), -1)
     record.write_predictions(
         folder / "predictions.npz", item=[i.item for i in tested], clip=[i.clip for i in tested],
-        frame=[i.frame or 0 for i in tested], valence=(true + noise)[:, 0], arousal=(true + noise)[:, 1],
-        valence_true=true[:, 0], arousal_true=true[:, 1],
+        frame=[-1 if i.frame is None else i.frame for i in tested],
+        valence=(true + noise)[:, 0], arousal=(true + noise)[:, 1],
+        valence_true=true[:, 0], arousal_true=true[:, 1], expression=none, expression_true=none,
     )  # fmt: skip
 
 
