@@ -1,9 +1,9 @@
 """Metrics of valence, arousal and expression, over all frames at once, in float64.
 
 Each returns a number, or raises `Undefined` with the reason why there is none. RMSE and Pearson's correlation
-come from torchmetrics. Its concordance uses sample variances (n - 1), its print and ours would differ for
-short sequences; the field's convention is population moments, so that one is ours, as is sign agreement.
-torchmetrics is imported when first used, since that takes seconds.
+come from torchmetrics. Its concordance has sample variances (divided by n - 1) where the field has population ones,
+which differ for short sequences; so concordance is ours, as is sign agreement. torchmetrics is imported when
+first used, since that takes seconds.
 """
 
 import warnings
@@ -55,12 +55,15 @@ def pcc(predicted: ArrayLike, true: ArrayLike) -> float:
 def ccc(predicted: ArrayLike, true: ArrayLike) -> float:
     """Lin's concordance correlation coefficient with population moments.
 
-    ``2 cov / (var_p + var_t + (mean_p - mean_t)^2)``; 0 for constant predictions of varying labels.
+    ``2 cov / (var_p + var_t + (mean_p - mean_t)^2)``; 0 where either side is constant.
     """
     p, t = _pair(predicted, true)
-    scale = p.var() + t.var() + (p.mean() - t.mean()) ** 2
-    if np.ptp(p) == 0 and np.ptp(t) == 0:
+    constant = np.ptp(p) == 0, np.ptp(t) == 0
+    if all(constant):
         raise Undefined("predictions and labels are constant")
+    if any(constant):
+        return 0.0
+    scale = p.var() + t.var() + (p.mean() - t.mean()) ** 2
     return float(2 * np.mean((p - p.mean()) * (t - t.mean())) / scale)
 
 

@@ -1,4 +1,4 @@
-"""Small prepared data sets, made here: brightness from left to right is valence, from top to bottom arousal."""
+"""Small prepared data sets: brightness from left to right is valence, from top to bottom arousal."""
 
 from pathlib import Path
 
@@ -14,7 +14,9 @@ SIDE = 32
 def images(valence: np.ndarray, arousal: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """(N, SIDE, SIDE, 3) bytes that show the labels, with noise."""
     ramp = np.linspace(-1, 1, SIDE)
-    shown = 128 + 90 * (valence[:, None, None] * ramp[None, None, :] + arousal[:, None, None] * ramp[:, None]) / 2
+    shown = (
+        128 + 90 * (valence[:, None, None] * ramp[None, None, :] + arousal[:, None, None] * ramp[:, None]) / 2
+    )
     noisy = shown[..., None] + random.normal(0, 8, (len(valence), SIDE, SIDE, 3))
     return noisy.clip(0, 255).astype(np.uint8)
 
@@ -66,7 +68,13 @@ def affectnet(folder: Path, *, train: int = 48, val: int = 16, test: int = 24) -
 def afew_va(folder: Path, *, clips: int = 10, length: int = 12) -> Path:
     """Clips in five folds."""
     items = [
-        {"item": f"{c:03d}/{f:05d}", "split": f"fold{c % 5}", "group": f"actor{c}", "clip": f"{c:03d}", "frame": f}
+        {
+            "item": f"{c:03d}/{f:05d}",
+            "split": f"fold{c % 5}",
+            "group": f"actor{c}",
+            "clip": f"{c:03d}",
+            "frame": f,
+        }
         for c in range(clips)
         for f in range(length)
     ]
