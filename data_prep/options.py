@@ -1,0 +1,29 @@
+"""Values on the command line, written as the configuration writes them."""
+
+import argparse
+
+
+def flag(text: str) -> bool:
+    """Read ``true`` or ``false``."""
+    try:
+        return {"true": True, "false": False}[text.lower()]
+    except KeyError:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected true or false") from None
+
+
+def positive(text: str) -> int:
+    """Read an integer above zero."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected an integer above zero")
+    return int(text)
+
+
+def margin(text: str) -> float:
+    """Read the side of a crop over that of the box: a number from 0.5 to 5."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.5 <= value <= 5:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0.5 to 5")
+    return value

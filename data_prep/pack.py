@@ -1,0 +1,87 @@
+"""A prepared data set on the disk: crops, manifest and facts, which appear together or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from hocp.contracts import files, manifest
+
+BLOCK = 256  # crops held before they are written
+CHUNK_BYTES = 128 << 10  # what reading one crop costs at most
+
+CROPS, MANIFEST, FACTS = "crops.h5", "manifest.csv", "manifest.json"
+
+
+class Crops:
+    """
+    ``crops.h5:/crops`` while it is written: rows in order, a block at a time, nothing else in memory.
+
+    The same crops give the same bytes: no times, no compression that depends on a library's version.
+
+    Parameters
+    ----------
+    file : h5py.File
+    side : int
+        Pixels of a crop.
+    """
+
+    def __init__(self, file: h5py.File, side: int):
+        size = side * side * 3
+        self._data = file.create_dataset(
+            "crops",
+            shape=(0, side, side, 3),
+            maxshape=(None, side, side, 3),
+            chunks=(max(1, CHUNK_BYTES // size), side, side, 3),
+            dtype=np.uint8,
+            track_times=False,
+        )
+        self._block: list[np.ndarray] = []
+
+    def append(self, crop: np.ndarray) -> int:
+        """Add a crop; returns its row."""
+        self._block.append(crop)
+        row = len(self._data) + len(self._block) - 1
+        if len(self._block) == BLOCK:
+            self.flush()
+        return row
+
+    def flush(self) -> None:
+        """Write what is held."""
+        if self._block:
+            start = len(self._data)
+            self._data.resize(start + len(self._block), axis=0)
+            self._data[start:] = np.stack(self._block)
+            self._block.clear()
+
+
+@contextmanager
+def writing(folder: Path, side: int) -> Iterator[Crops]:
+    """Open ``crops.h5`` in a scratch folder for appending."""
+    with h5py.File(folder / CROPS, "w", libver=("v110", "v110")) as file:
+        crops = Crops(file, side)
+        yield crops
+        crops.flush()
+
+
+def finish(folder: Path, items: list[manifest.Item], **facts) -> manifest.Facts:
+    """
+    Add manifest and facts to the crops in a scratch folder.
+
+    Parameters
+    ----------
+    facts
+        Fields of `hocp.contracts.manifest.Facts` but counts and hashes, which are taken from the files.
+    """
+    manifest.write(folder / MANIFEST, items)
+    counts = {status: sum(item.status == status for item in items) for status in manifest.STATUSES}
+    written = manifest.Facts(
+        **facts,
+        counts={status: count for status, count in counts.items() if count},
+        manifest_sha256=files.sha256(folder / MANIFEST),
+        crops_sha256=files.sha256(folder / CROPS),
+    )
+    manifest.write_facts(folder / FACTS, written)
+    return written

@@ -1,0 +1,176 @@
+"""From a release to a prepared data set: read, crop, map labels, split, pack; all in the release's order."""
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from data_prep import afew_va, affectnet, archive, faces, pack, sewa
+from data_prep.archive import Tree
+from data_prep.parallel import results
+from data_prep.record import Face, Plan, Quarantine, Scale
+from hocp.contracts import files, manifest
+
+READERS = {"affectnet": affectnet, "sewa": sewa, "afew_va": afew_va}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a process needs in order to turn units into cropped faces."""
+
+    dataset: str
+    tree: Tree
+    options: argparse.Namespace
+    side: int
+
+    def __call__(self, unit: Any) -> list[Face]:
+        """Read and crop the faces of one unit; each is cropped before the next one is asked for."""
+        found = []
+        for face in unit.read(self.tree, self.options):
+            self._crop(face)
+            found.append(face)
+        return found
+
+    def _crop(self, face: Face) -> None:
+        """Crop a face that has a picture; a fault stays with the face."""
+        find, face.find = face.find, None
+        if find is None or face.status != "ok":
+            return
+        try:
+            picture, box = find()
+            height, width = picture.pixels.shape[:2]
+            face.content = picture.content
+            inside = faces.inside(box, width, height)
+        except Quarantine as reason:
+            face.quarantine(reason)
+            return
+        if picture.note:
+            face.status = "img_mode_converted"
+            face.remark(picture.note)
+        if inside != box:
+            face.status = "box_clamped"
+            face.remark("box ({:g}, {:g}, {:g}, {:g}) leaves the image".format(*box))
+        aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
+        region = faces.square(inside, margin=self.options.margin, aspect=aspect)
+        face.crop = faces.cut(picture.pixels, region, self.side)
+
+
+def prepare(
+    dataset: str,
+    source: Path,
+    *,
+    out: Path,
+    data: str,
+    side: int,
+    options: argparse.Namespace,
+    processes: int = 1,
+) -> manifest.Facts:
+    """
+    Prepare one data set.
+
+    Parameters
+    ----------
+    dataset : str
+        One of `READERS`.
+    source, out : path
+        Folder of the release; folder to appear, whole or not at all.
+    data : str
+        "generated" or "licensed".
+    side : int
+        Pixels of a crop.
+    options : Namespace
+        Options of the reader.
+    processes : int
+        The result does not depend on it.
+
+    Raises
+    ------
+    ValueError
+        If the release is not recognised, incomplete, or holds no usable item.
+    """
+    reader, tree = READERS[dataset], Tree(source)
+    release = reader.locate(tree, options)
+    sources = archive.checksums(tree, release.archives)
+    with files.publish(out) as scratch:
+        scratch.mkdir()
+        with pack.writing(scratch, side) as crops:
+            batches = results(Work(dataset, tree, options, side), release.units, processes=processes)
+            stream = _progress(chain.from_iterable(batches), dataset)
+            found = _stored(stream, reader.repeats(options), crops)
+        usable = [face for face in found if face.row is not None]
+        if not usable:
+            raise ValueError(f"{source}: {len(found)} items, none usable: {_reasons(found)}")
+        scale, plan = reader.scale(usable), reader.plan(usable, options)
+        return pack.finish(
+            scratch,
+            [_item(face, dataset, scale, plan) for face in found],
+            dataset=dataset,
+            data=data,
+            release=release.name,
+            scale=_scale_facts(usable, scale),
+            frame_step=getattr(options, "frame_step", 1),
+            fps=reader.fps(options),
+            crop={"side": side, "resize": "bilinear, antialiased", **_crop_facts(options)},
+            split=dict(plan.rule),
+            sources={**sources, **_pictures(found)},
+        )
+
+
+def _progress(stream: Iterable[Face], dataset: str) -> Iterable[Face]:
+    return tqdm(stream, desc=dataset, unit=" items", disable=None)  # silent unless a person watches
+
+
+def _stored(stream: Iterable[Face], watch: Callable[[Face], None], crops: pack.Crops) -> list[Face]:
+    """Write crops as they come; of repeated content the first stays."""
+    found = []
+    for face in stream:
+        try:
+            if face.crop is not None:
+                watch(face)
+                face.row = crops.append(face.crop)
+        except Quarantine as reason:
+            face.quarantine(reason)
+        face.crop = None
+        found.append(face)
+    return found
+
+
+def _item(face: Face, dataset: str, scale: Scale, plan: Plan) -> manifest.Item:
+    row = {name: getattr(face, name) for name in ("item", "group", "clip", "frame", "row", "status", "note")}
+    if face.row is None:
+        return manifest.Item(dataset=dataset, **row)
+    return manifest.Item(
+        dataset=dataset,
+        split=plan.split[face.item],
+        valence=scale.factor * face.valence + scale.offset,
+        arousal=scale.factor * face.arousal + scale.offset,
+        expression=face.expression,
+        **row,
+    )
+
+
+def _scale_facts(usable: Sequence[Face], scale: Scale) -> dict[str, float]:
+    values = [value for face in usable for value in (face.valence, face.arousal)]
+    return {"native_min": min(values), "native_max": max(values), **scale._asdict()}
+
+
+def _crop_facts(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("crop", "margin", "anamorphic")
+    return {name: getattr(options, name) for name in names if hasattr(options, name)}
+
+
+def _pictures(found: Iterable[Face]) -> dict[str, str]:
+    """One hash over all pictures that were read; a hash of each would outgrow all else in the facts."""
+    contents = {face.source: face.content for face in found if face.content}
+    return {f"{len(contents)} pictures": files.sha256_of(contents)} if contents else {}
+
+
+def _reasons(found: Sequence[Face]) -> str:
+    return ", ".join(
+        f"{count} {status}" for status, count in Counter(face.status for face in found).most_common()
+    )

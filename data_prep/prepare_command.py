@@ -1,0 +1,42 @@
+"""``python -m data_prep prepare DATASET``: one release to one prepared data set."""
+
+import argparse
+import os
+from pathlib import Path
+
+from data_prep import pack
+from data_prep.options import positive
+from data_prep.prepare import READERS, prepare
+from data_prep.summary import summary
+from hocp.contracts import manifest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One sub-command a data set, with the options that its reader knows."""
+    datasets = parser.add_subparsers(dest="dataset", metavar="DATASET", required=True)
+    for name, reader in READERS.items():
+        subparser = datasets.add_parser(name, help=reader.__doc__.splitlines()[0])
+        subparser.add_argument("--source", type=Path, required=True, help="folder that holds the release")
+        subparser.add_argument(
+            "--out", type=Path, required=True, help="folder to write; appears whole or not at all"
+        )
+        subparser.add_argument(
+            "--data", choices=("generated", "licensed"), required=True, help="what the release is"
+        )
+        subparser.add_argument("--side", type=positive, default=56, help="pixels of a crop")
+        subparser.add_argument("--processes", type=positive, default=len(os.sched_getaffinity(0)))
+        reader.add_options(subparser)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Prepare, then say what became of the items."""
+    facts = prepare(
+        args.dataset,
+        args.source,
+        out=args.out,
+        data=args.data,
+        side=args.side,
+        options=args,
+        processes=args.processes,
+    )
+    print(summary(facts, manifest.read(args.out / pack.MANIFEST)))
