@@ -2,8 +2,31 @@
 
 import numpy as np
 
-_FIRST = ("Zoé", "Björn", "Łucja", "Anaïs", "Ömer", "Mara", "Tadeo", "Ilse", "Noor", "Kenji", "Ruth", "Odd-Arne")
-_LAST = ("Quennebrück", "Ålvik", "Pasqüel", "de Vré", "Smallbone-Ito", "Okoronté", "Vantongel", "Hrubý", "Marlowe-Diaz")
+_FIRST = (
+    "Zoé",
+    "Björn",
+    "Łucja",
+    "Anaïs",
+    "Ömer",
+    "Mara",
+    "Tadeo",
+    "Ilse",
+    "Noor",
+    "Kenji",
+    "Ruth",
+    "Odd-Arne",
+)
+_LAST = (
+    "Quennebrück",
+    "Ålvik",
+    "Pasqüel",
+    "de Vré",
+    "Smallbone-Ito",
+    "Okoronté",
+    "Vantongel",
+    "Hrubý",
+    "Marlowe-Diaz",
+)
 
 
 def actor_names(rng: np.random.Generator, count: int) -> list[str]:

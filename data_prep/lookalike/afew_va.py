@@ -64,10 +64,14 @@ def plan(seed: int, clips: int, frames: tuple[int, int], subjects: int | None) -
     if clips < ARCHIVES:
         raise ValueError(f"{clips} clips cannot fill the {ARCHIVES} archives of the release: raise --clips")
     if not 2 <= frames[0] <= frames[1]:
-        raise ValueError(f"clips of {frames[0]} to {frames[1]} frames, expected 2 <= --frames-min <= --frames-max")
+        raise ValueError(
+            f"clips of {frames[0]} to {frames[1]} frames, expected 2 <= --frames-min <= --frames-max"
+        )
     people = subjects or min(clips, max(10, round(clips / CLIPS_PER_ACTOR)))
     if not 5 <= people <= clips:
-        raise ValueError(f"{people} actors for {clips} clips, expected 5 (one a fold) to {clips}: see --subjects")
+        raise ValueError(
+            f"{people} actors for {clips} clips, expected 5 (one a fold) to {clips}: see --subjects"
+        )
     rng = stream(seed, "afew_va", "plan")
     actors = rng.permutation(np.arange(clips) % people)
     lengths = rng.integers(frames[0], frames[1] + 1, clips)
@@ -165,7 +169,11 @@ def members(seed: int, clip: Clip) -> Iterator[tuple[str, bytes]]:
     files = {f"{key}.png": png.encode(frame) for key, frame in zip(clip.keys, frames, strict=True)}
     files[f"{clip.folder}.json"] = description
     for name, content in spoil(clip.fault, files, clip.keys).items():
-        data = content if isinstance(content, bytes) else json.dumps(content, indent=2, ensure_ascii=False).encode()
+        data = (
+            content
+            if isinstance(content, bytes)
+            else json.dumps(content, indent=2, ensure_ascii=False).encode()
+        )
         yield f"{clip.folder}/{name}", data
 
 

@@ -63,7 +63,7 @@ class _Task:
 
 
 def codes(rng: np.random.Generator, count: int, shares: np.ndarray) -> np.ndarray:
-    """Give `count` expressions in the given proportions, in random order, none of the 11 missing."""
+    """Give `count` expressions in the given proportions, in random order, none missing."""
     if count < len(shares):
         raise ValueError(f"{count} images are fewer than the {len(shares)} expressions: raise --images")
     exact = shares / shares.sum() * count
@@ -73,7 +73,7 @@ def codes(rng: np.random.Generator, count: int, shares: np.ndarray) -> np.ndarra
 
 
 def plan(seed: int, sizes: Sizes) -> dict[str, list[Photo]]:
-    """Decide on every image before any is made: name, expression, size, fault; "training" and "validation"."""
+    """Decide on every image of "training" and "validation": name, expression, size, fault."""
     if not 32 <= sizes.side_min <= sizes.side_max:
         raise ValueError(f"sides of {sizes.side_min} to {sizes.side_max} pixels, expected 32 <= min <= max")
     rng = stream(seed, "affectnet", "plan")
@@ -128,7 +128,9 @@ def _make(task: _Task) -> list[dict[str, str]]:
             "arousal": "-2" if unlabelled else f"{one_rater(rng, portrait.arousal):.6f}",
         }
         path = task.folder / photo.path
-        content = damage(encode(portrait.picture, path.suffix, quality=int(rng.integers(82, 96))), photo.fault)
+        content = damage(
+            encode(portrait.picture, path.suffix, quality=int(rng.integers(82, 96))), photo.fault
+        )
         if content is not None:
             path.write_bytes(content)
         rows.append(row)
@@ -180,7 +182,9 @@ def generate(out: Path, *, seed: int, sizes: Sizes, processes: int = 1) -> None:
             _write_list(folder / LISTS / f"{part}.csv", rows, header=part == "training")
         (folder / IMAGES / "1" / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504))
         faults.append(Fault("Thumbs.db among the images", "1/Thumbs.db", None, "left by a file manager"))
-        faults.append(Fault("list without header", f"{LISTS}/validation.csv", None, "its first row is an item"))
+        faults.append(
+            Fault("list without header", f"{LISTS}/validation.csv", None, "its first row is an item")
+        )
         _state(folder, seed, sizes, photos, faults)
 
 
@@ -193,14 +197,17 @@ def _write_list(path: Path, rows: list[dict[str, str]], *, header: bool) -> None
         writer.writerows(rows)
 
 
-def _state(folder: Path, seed: int, sizes: Sizes, photos: dict[str, list[Photo]], faults: list[Fault]) -> None:
+def _state(
+    folder: Path, seed: int, sizes: Sizes, photos: dict[str, list[Photo]], faults: list[Fault]
+) -> None:
     """Write the statement."""
     write_statement(
         folder,
         "affectnet",
         release="2017",
         seed=seed,
-        sizes={part: len(rows) for part, rows in photos.items()} | {"side_px": [sizes.side_min, sizes.side_max]},
+        sizes={part: len(rows) for part, rows in photos.items()}
+        | {"side_px": [sizes.side_min, sizes.side_max]},
         packing="plain folders: the official archive is a multi-volume rar, which free software cannot write",
         ceilings=photo_ceilings(seed),
         faults=listed(faults),

@@ -27,7 +27,12 @@ KINDS: dict[str, str] = {
     "image twice under two names": "dup_content",
 }
 # Files that are rare in the release and need an extension of their own.
-RARE_FILES: dict[str, str] = {"image with transparency": "png", "palette image": "PNG", "TIFF image": "tif", "bitmap": "bmp"}
+RARE_FILES: dict[str, str] = {
+    "image with transparency": "png",
+    "palette image": "PNG",
+    "TIFF image": "tif",
+    "bitmap": "bmp",
+}
 _RARE_STATUS = {"image with transparency": "img_mode_converted", "palette image": "img_mode_converted"}
 _EDITS: dict[str, dict[str, str]] = {
     "NULL as valence": {"valence": "NULL"},
@@ -69,7 +74,9 @@ def _again(content: bytes, mode: str, form: str) -> bytes:
     return buffer.getvalue()
 
 
-def edit_rows(rows: list[dict[str, str]], photos: list[Any], images: Path) -> tuple[list[dict[str, str]], list[Fault]]:
+def edit_rows(
+    rows: list[dict[str, str]], photos: list[Any], images: Path
+) -> tuple[list[dict[str, str]], list[Fault]]:
     """
     Spoil rows, and list every fault of a part of the release.
 

@@ -87,7 +87,7 @@ def simulate(seed: int, part: str, annotate: Annotate, *, subjects: int, amounts
 
 
 def enrich(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Standardise features of shape (n, k); add squares, products (few features) and random Fourier features."""
+    """Standardise features of shape (n, k); add squares, products (of few) and random Fourier features."""
     z = np.clip((features - mean) / deviation, -4, 4)
     count = z.shape[1]
     rng = np.random.default_rng(5)
@@ -100,7 +100,9 @@ def enrich(features: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.
     return np.hstack([np.ones((len(z), 1)), z, second, np.cos(z @ weights + phase)])
 
 
-def held_out_concordance(train: np.ndarray, labels: np.ndarray, test: np.ndarray, wanted: np.ndarray) -> float:
+def held_out_concordance(
+    train: np.ndarray, labels: np.ndarray, test: np.ndarray, wanted: np.ndarray
+) -> float:
     """
     Train a ridge regression on some people, score it on others.
 
@@ -135,7 +137,7 @@ def ceilings(seed: int, annotate: Annotate, *, amounts: Amounts = VIDEO, subject
     -------
     dict
         ``{"valence": {"static": ..., "temporal": ..., "labels": ...}, "arousal": ..., "method": ...}``:
-        concordance on unseen people of the best static and temporal predictor, and of the labels with the truth.
+        concordance on unseen people of the best static and temporal predictor, and of labels with truth.
     """
     train = simulate(seed, "train", annotate, subjects=subjects, amounts=amounts)
     test = simulate(seed, "test", annotate, subjects=subjects, amounts=amounts)
@@ -175,7 +177,9 @@ def _photos(seed: int, part: str, count: int) -> tuple[np.ndarray, dict, dict]:
     rng = stream(seed, "ceiling", "photo", part)
     codes = rng.choice(8, size=count, p=_USABLE / _USABLE.sum())
     truth = np.array([draw_affect(rng, code) for code in codes])
-    still = np.array([draw_channels(rng, code, tuple(affect)) for code, affect in zip(codes, truth, strict=True)])
+    still = np.array(
+        [draw_channels(rng, code, tuple(affect)) for code, affect in zip(codes, truth, strict=True)]
+    )
     label = np.array([[one_rater(rng, value) for value in affect] for affect in truth])
     axes = ("valence", "arousal")
     return still, dict(zip(axes, label.T, strict=True)), dict(zip(axes, truth.T, strict=True))

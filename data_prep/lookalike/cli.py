@@ -1,4 +1,4 @@
-"""`python -m data_prep lookalike ...`: generate a stand-in for a licensed release, or a sheet of its faces."""
+"""`python -m data_prep lookalike ...`: generate a stand-in for a licensed release, or a sheet of faces."""
 
 import argparse
 import os
@@ -8,21 +8,41 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
-    parser.add_argument("dataset", choices=("affectnet", "sewa", "afew_va", "sheet"), help="release, or picture of faces")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the release (or PNG file of the sheet) to make")
+    parser.add_argument(
+        "dataset", choices=("affectnet", "sewa", "afew_va", "sheet"), help="release, or picture of faces"
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the release (or PNG file of the sheet) to make"
+    )
     parser.add_argument("--seed", type=int, default=0, help="decides every byte (default 0)")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="does not change the result")
-    parser.add_argument("--release", choices=("2017", "2021"), default="2017", help="of AffectNet (default 2017)")
+    parser.add_argument(
+        "--processes", type=int, default=os.cpu_count() or 1, help="does not change the result"
+    )
+    parser.add_argument(
+        "--release", choices=("2017", "2021"), default="2017", help="of AffectNet (default 2017)"
+    )
     sizes = parser.add_argument_group("sizes")
     sizes.add_argument("--images", type=int, default=4000, help="AffectNet: images in all (default 4000)")
-    sizes.add_argument("--side-min", type=int, default=60, help="AffectNet 2017: smallest side, pixels (default 60)")
-    sizes.add_argument("--side-max", type=int, default=300, help="AffectNet 2017: largest side, pixels (default 300)")
+    sizes.add_argument(
+        "--side-min", type=int, default=60, help="AffectNet 2017: smallest side, pixels (default 60)"
+    )
+    sizes.add_argument(
+        "--side-max", type=int, default=300, help="AffectNet 2017: largest side, pixels (default 300)"
+    )
     sizes.add_argument("--clips", type=int, default=60, help="AFEW-VA: clips, in 12 archives (default 60)")
-    sizes.add_argument("--frames-min", type=int, default=15, help="AFEW-VA: frames of the shortest clip (default 15)")
-    sizes.add_argument("--frames-max", type=int, default=45, help="AFEW-VA: frames of the longest clip (default 45)")
+    sizes.add_argument(
+        "--frames-min", type=int, default=15, help="AFEW-VA: frames of the shortest clip (default 15)"
+    )
+    sizes.add_argument(
+        "--frames-max", type=int, default=45, help="AFEW-VA: frames of the longest clip (default 45)"
+    )
     sizes.add_argument("--segments", type=int, default=60, help="SEWA: segments (default 60)")
-    sizes.add_argument("--seconds", type=float, default=4.0, help="SEWA: mean length of a segment (default 4)")
-    sizes.add_argument("--subjects", type=int, default=None, help="people in the videos (default: as in the release)")
+    sizes.add_argument(
+        "--seconds", type=float, default=4.0, help="SEWA: mean length of a segment (default 4)"
+    )
+    sizes.add_argument(
+        "--subjects", type=int, default=None, help="people in the videos (default: as in the release)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -56,4 +76,6 @@ def _generate(args: argparse.Namespace) -> None:
     else:
         from data_prep.lookalike import sewa
 
-        sewa.generate(args.out, segments=args.segments, seconds=args.seconds, subjects=args.subjects, **common)
+        sewa.generate(
+            args.out, segments=args.segments, seconds=args.seconds, subjects=args.subjects, **common
+        )

@@ -32,7 +32,7 @@ class Amounts:
 
 
 VIDEO = Amounts()
-PHOTO = Amounts(speech=0.45, prosody=0.35, hidden=0.28, motion=1.0, habit=0.22)
+PHOTO = Amounts(speech=0.38, prosody=0.28, hidden=0.28, motion=1.0, habit=0.22)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,9 @@ from data_prep.lookalike.geometry import project, solid_landmarks, turn
 from data_prep.lookalike.identity import Identity
 
 _GRID = 28  # the light is computed on this many points a side, then enlarged
-_NOISE = np.random.default_rng(0).standard_normal((512, 512), dtype=np.float32)  # grain, shared by all pictures
+_NOISE = np.random.default_rng(0).standard_normal(
+    (512, 512), dtype=np.float32
+)  # grain, shared by all pictures
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,10 @@ def _light(picture: Image.Image, mask: Image.Image, *, brush: Brush, fine: int, 
     """Shade the skin as a smooth solid under the lamp, with soft sockets and warm cheeks."""
     width, height = picture.size
     x, y = np.meshgrid((np.arange(_GRID) + 0.5) * width / _GRID, (np.arange(_GRID) + 0.5) * height / _GRID)
-    u, v = (x - brush.centre[0] / fine) * fine / brush.scale, (y - brush.centre[1] / fine) * fine / brush.scale
+    u, v = (
+        (x - brush.centre[0] / fine) * fine / brush.scale,
+        (y - brush.centre[1] / fine) * fine / brush.scale,
+    )
     # The solid turns with the head: shift its nearest point to where the nose looks.
     ahead = brush.rotation @ np.array([0.0, 0.0, 0.5])
     nx, ny = (u - ahead[0]) / 1.0, (v - ahead[1] - 0.0) / 1.45
@@ -160,5 +165,7 @@ def _expose(picture: Image.Image, shot: Shot) -> Image.Image:
     width, height = picture.size
     top, left = shot.grain_at
     grain = np.tile(_NOISE, (-(-(top + height) // 512), -(-(left + width) // 512)))
-    noisy = np.asarray(picture, np.float32) + shot.grain * grain[top : top + height, left : left + width, None]
+    noisy = (
+        np.asarray(picture, np.float32) + shot.grain * grain[top : top + height, left : left + width, None]
+    )
     return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))

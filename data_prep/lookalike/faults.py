@@ -16,8 +16,8 @@ class Fault:
         What was done, in one word or two.
     item
         What it was done to: ``<n>/<hex>.<ext>`` (AffectNet 2017), ``train_set/<id>`` (AffectNet 2021),
-        ``NNN`` or ``NNN/NNNNN`` (AFEW-VA clip or frame), ``<name>`` or ``<name>/NNNNNN`` (SEWA segment, or its
-        container frame counted from 0), or a file.
+        ``NNN`` or ``NNN/NNNNN`` (AFEW-VA clip or frame), ``<name>`` or ``<name>/NNNNNN`` (SEWA segment, or
+        its container frame counted from 0), or a file.
     expected_status
         Status that the item must end in; None where the reader must not make an item of it at all.
     note
@@ -35,7 +35,9 @@ def listed(faults: list[Fault]) -> list[dict]:
     return [asdict(fault) for fault in sorted(faults, key=lambda fault: (fault.kind, fault.item))]
 
 
-def victims(rng: np.random.Generator, candidates: list[int], kinds: list[str], *, rate: int) -> dict[int, str]:
+def victims(
+    rng: np.random.Generator, candidates: list[int], kinds: list[str], *, rate: int
+) -> dict[int, str]:
     """
     Choose which item suffers which fault, at most one each.
 

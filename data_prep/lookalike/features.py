@@ -13,7 +13,7 @@ _DARK = (30, 14, 14)
 def paint_eyes(brush: Brush, who: Identity, au: np.ndarray, marks: np.ndarray) -> None:
     """Both eyes: white, iris, pupil, glint, then the lids over them."""
     shade = mix(who.skin, (60, 20, 20), 0.30)
-    for first, side in ((36, -1), (42, 1)):
+    for first in (36, 42):
         eye = brush.flat(marks[first : first + 6])
         upper, lower = curve(eye[:4], 5), curve(np.vstack([eye[3:6], eye[:1]]), 5)
         open_height = np.linalg.norm(eye[1] - eye[5]) / brush.scale
@@ -40,7 +40,11 @@ def _paint_iris(brush: Brush, who: Identity, au: np.ndarray, eye: np.ndarray) ->
     """Iris and pupil, moved by the gaze; they stay at rest height when the lids move."""
     middle = 0.5 * (eye[0] + eye[3]) + np.array(_away(eye)) * 0.028 * brush.scale
     along = (eye[3] - eye[0]) / 2
-    middle = middle + along * 0.42 * au[INDEX["gaze_x"]] - np.array(_away(eye)) * 0.035 * brush.scale * au[INDEX["gaze_y"]]
+    middle = (
+        middle
+        + along * 0.42 * au[INDEX["gaze_x"]]
+        - np.array(_away(eye)) * 0.035 * brush.scale * au[INDEX["gaze_y"]]
+    )
     radius = 0.083 * brush.scale
     brush.disc(middle, radius, radius, mix(who.iris, _DARK, 0.45))
     brush.disc(middle, radius * 0.8, radius * 0.8, who.iris)
@@ -96,7 +100,9 @@ def paint_nose(brush: Brush, who: Identity, au: np.ndarray, marks: np.ndarray, l
     dark = mix(who.skin, (70, 26, 20), 0.26)
     side = -1 if light_x > 0 else 1
     wing = marks[31] if side < 0 else marks[35]
-    shadow = np.array([marks[27], marks[29], marks[30], wing, wing * (1, 0.9, 0.95), marks[28] + (side * 0.075, 0, -0.05)])
+    shadow = np.array(
+        [marks[27], marks[29], marks[30], wing, wing * (1, 0.9, 0.95), marks[28] + (side * 0.075, 0, -0.05)]
+    )
     brush.area(curve(brush.flat(shadow), 3, closed=True), mix(who.skin, dark, 0.6))
     under = curve(brush.flat(marks[31:36]), 4)
     brush.line(under, mix(who.skin, (60, 20, 16), 0.45), 0.022)

@@ -27,7 +27,13 @@ class Stage:
 
 
 def film(
-    rng: np.random.Generator, who: Identity, channels: np.ndarray, *, stage: Stage, shot: Shot, fps: float = 25.0
+    rng: np.random.Generator,
+    who: Identity,
+    channels: np.ndarray,
+    *,
+    stage: Stage,
+    shot: Shot,
+    fps: float = 25.0,
 ) -> Iterator[tuple[Image.Image, np.ndarray]]:
     """
     Film one clip.

@@ -1,8 +1,8 @@
 """
 The face as points in space, and their picture.
 
-Axes: x to the right of the image, y down, z towards the viewer. The origin lies between the eyes and the nose tip;
-one unit is about two thirds of the width of a face. Landmarks follow the iBUG order: 0-16 jaw, 17-26 brows,
+Axes: x to the right of the image, y down, z towards the viewer. The origin lies between eyes and nose tip; one
+unit is about two thirds of the width of a face. Landmarks follow the iBUG order: 0-16 jaw, 17-26 brows,
 27-35 nose, 36-47 eyes, 48-59 outer and 60-67 inner lips; "left" below is the left of the image.
 """
 
@@ -128,7 +128,14 @@ def solid_landmarks(who: Identity, au: np.ndarray) -> np.ndarray:
 def turn(au: np.ndarray) -> np.ndarray:
     """Give the rotation, shape (3, 3), of the head pose in `au` (yaw, then pitch, then roll)."""
     yaw, pitch, roll = np.deg2rad(au[[INDEX["yaw"], INDEX["pitch"], INDEX["roll"]]])
-    cy, sy, cp, sp, cr, sr = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch), np.cos(roll), np.sin(roll)
+    cy, sy, cp, sp, cr, sr = (
+        np.cos(yaw),
+        np.sin(yaw),
+        np.cos(pitch),
+        np.sin(pitch),
+        np.cos(roll),
+        np.sin(roll),
+    )
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
     about_x = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])

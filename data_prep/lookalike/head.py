@@ -24,29 +24,46 @@ def collar(who: Identity) -> np.ndarray:
 def paint_shoulders(brush: Brush, who: Identity, base: np.ndarray) -> None:
     """Shoulders; `base` is the collar, in pixels of the canvas. They do not turn with the head."""
     wide = who.width * 0.57
-    outline = [(-wide, -0.1), (0, 0.12), (wide, -0.1), (1.5, 0.22), (1.75, 1.4), (-1.75, 1.4), (-1.5, 0.22)]
-    points = curve(np.array(outline) * brush.scale + base, 4, closed=True)
+    top = curve(
+        np.array(
+            [(-1.75, 1.2), (-1.5, 0.24), (-wide, -0.1), (0, 0.16), (wide, -0.1), (1.5, 0.24), (1.75, 1.2)]
+        ),
+        5,
+    )
+    points = (
+        np.vstack([top, [(1.85, 30.0), (-1.85, 30.0)]]) * brush.scale + base
+    )  # down and out of the picture
     brush.area(points, who.clothes)
-    brush.line(points[:9], mix(who.clothes, (0, 0, 0), 0.25), 0.05)
+    brush.line(points[10:21], mix(who.clothes, (0, 0, 0), 0.3), 0.06)
 
 
 def paint_neck(brush: Brush, who: Identity, base: np.ndarray) -> None:
     """Neck, from the head wherever it is down to the collar at `base`, in pixels of the canvas."""
-    wide = np.array([who.width * 0.52 * brush.scale, 0.0])
+    wide = who.width * 0.52 * brush.scale
     top = brush.flat(np.array([(0.0, 0.55, -0.2)]))[0]
-    low = base + (0, 0.05 * brush.scale)
-    brush.area(np.array([top - wide, top + wide, low + wide, low - wide]), mix(who.skin, (40, 20, 20), 0.28), lit=True)
+    collar = np.array([(1.05, -0.1), (0.7, 0.04), (0, 0.13), (-0.7, 0.04), (-1.05, -0.1)])
+    low = curve(collar * (wide, brush.scale) + base, 3)
+    skin = np.vstack([top + (-wide, 0), top + (wide, 0), low])
+    brush.area(skin, mix(who.skin, (40, 20, 20), 0.28), lit=True)
 
 
 def paint_hair_behind(brush: Brush, who: Identity) -> None:
     """The part of the hair that hangs behind the face."""
     if who.style == "curly":
-        brush.blob(np.vstack([crown(who, 1.28, 0.2), [(-who.width * 1.2, 0.2, -0.2), (who.width * 1.2, 0.2, -0.2)]]), who.hair)
+        brush.blob(
+            np.vstack([crown(who, 1.28, 0.2), [(-who.width * 1.2, 0.2, -0.2), (who.width * 1.2, 0.2, -0.2)]]),
+            who.hair,
+        )
     if who.style not in ("long", "bob"):
         return
     end = 1.35 if who.style == "long" else 0.75
     wide = who.width * (1.22 if who.style == "long" else 1.32)
-    low = [(-wide, 0.2, -0.2), (-wide, end, -0.2), (-wide * 0.5, end + 0.08, -0.3), (wide * 0.5, end + 0.08, -0.3)]
+    low = [
+        (-wide, 0.2, -0.2),
+        (-wide, end, -0.2),
+        (-wide * 0.5, end + 0.08, -0.3),
+        (wide * 0.5, end + 0.08, -0.3),
+    ]
     low += [(wide, end, -0.2), (wide, 0.2, -0.2)]
     brush.blob(np.vstack([crown(who, 1.1, 0.1), low]), mix(who.hair, (0, 0, 0), 0.18))
 
@@ -71,7 +88,9 @@ def paint_beard(brush: Brush, who: Identity, marks: np.ndarray) -> None:
     inside = np.array(upper)
     rim = marks[2:15] * (0.99, 0.99, 1)
     colour = mix(who.skin, who.brows, 0.2 + 0.55 * who.beard)
-    brush.area(curve(np.vstack([brush.flat(rim), brush.flat(inside)[::-1]]), 3, closed=True), colour, lit=True)
+    brush.area(
+        curve(np.vstack([brush.flat(rim), brush.flat(inside)[::-1]]), 3, closed=True), colour, lit=True
+    )
 
 
 def paint_hair_front(brush: Brush, who: Identity) -> None:

@@ -54,7 +54,9 @@ def whole_steps(rng: np.random.Generator, ideal: np.ndarray, *, hesitation: floa
     return np.clip(out, -10, 10)
 
 
-def five_raters(rng: np.random.Generator, ideal: np.ndarray, *, fps: float = 50.0, error: float = 0.11) -> np.ndarray:
+def five_raters(
+    rng: np.random.Generator, ideal: np.ndarray, *, fps: float = 50.0, error: float = 0.11
+) -> np.ndarray:
     """
     Annotate as SEWA's five raters did: joystick traces, normalised to [0, 1].
 

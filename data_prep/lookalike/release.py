@@ -45,7 +45,7 @@ def write_statement(folder: Path, dataset: str, **facts: Any) -> None:
     """Write `lookalike.json`: what was generated, from which seed, with which versions."""
     statement = {
         "data": "generated data",
-        "note": "No licensed material: rendered faces in the official layout, made for tests and for the demo.",
+        "note": "No licensed material: rendered faces in the official layout, for tests and the demo.",
         "dataset": dataset,
         "generator_version": VERSION,
         **facts,

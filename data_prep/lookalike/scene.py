@@ -26,7 +26,9 @@ def backdrop(rng: np.random.Generator, width: int, height: int, *, busy: float =
     """
     base = rng.uniform(40, 215) + rng.normal(0, 24, 3)
     cells = base + rng.normal(0, 9, (4, 5, 3)) + rng.normal(0, 26, (4, 5, 1))
-    wall = Image.fromarray(np.clip(cells, 0, 255).astype(np.uint8)).resize((width, height), Image.Resampling.BICUBIC)
+    wall = Image.fromarray(np.clip(cells, 0, 255).astype(np.uint8)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
     draw = ImageDraw.Draw(wall)
     for _ in range(rng.poisson(3 * busy)):
         x, y = rng.uniform(-0.2, 1.0, 2) * (width, height)
@@ -48,7 +50,9 @@ def hand(rng: np.random.Generator) -> Painter:
         brush.area((palm * (side, 1) + (0, height - 0.75)) * brush.scale + brush.centre, skin, lit=True)
         for finger in range(4):
             start = np.array([side * 0.75, height + 0.1 + finger * 2 * spread])
-            end = np.array([side * (0.75 - reach * (1 - 0.13 * abs(finger - 1))), height - 0.05 + finger * 1.7 * spread])
+            end = np.array(
+                [side * (0.75 - reach * (1 - 0.13 * abs(finger - 1))), height - 0.05 + finger * 1.7 * spread]
+            )
             line = np.array([start, end]) * brush.scale + brush.centre
             brush.line(line, edge, 2.3 * spread)
             brush.disc(line[1], 1.15 * spread * brush.scale, 1.15 * spread * brush.scale, edge)

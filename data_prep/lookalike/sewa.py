@@ -17,8 +17,15 @@ from data_prep.lookalike.labels import SEWA, five_raters
 from data_prep.lookalike.release import new_release, spread, write_statement
 from data_prep.lookalike.scene import backdrop
 from data_prep.lookalike.seeds import stream
-from data_prep.lookalike.sewa_faults import KINDS, NO_LIKING, REPEATED
-from data_prep.lookalike.sewa_faults import spoil_texts, spoil_traces, spoilt_frames, video_frames
+from data_prep.lookalike.sewa_faults import (
+    KINDS,
+    NO_LIKING,
+    REPEATED,
+    spoil_texts,
+    spoil_traces,
+    spoilt_frames,
+    video_frames,
+)
 from data_prep.lookalike.sewa_names import Person, cast, prefix, segment_name
 
 CAMERA = sewa_files.FPS // 2  # pictures a second
@@ -52,7 +59,7 @@ class _Task:
 
 @dataclass(frozen=True)
 class Take:
-    """What happens in a segment: true affect at the camera's rate, shape (T,), and the face, shape (T, channels)."""
+    """What happens in a segment: true affect at the camera's rate, (T,), and the face, (T, channels)."""
 
     valence: np.ndarray
     arousal: np.ndarray
@@ -80,7 +87,7 @@ def plan(seed: int, segments: int, seconds: float, subjects: int | None) -> list
 
 
 def _repeat(segments: list[Segment]) -> Segment:
-    """Give the footage of a sound segment a second name, as if it had been chosen for another trait as well."""
+    """Give the footage of a sound segment a second name, as if chosen for another trait as well."""
     sound = next(segment for segment in segments if not segment.fault and not segment.name.startswith("SVL"))
     return Segment(sound.number, sound.person, "SVL" + sound.name[3:], sound.frames, REPEATED)
 
@@ -103,13 +110,21 @@ def _make(task: _Task) -> None:
     take = perform(task.seed, segment.number, segment.person, segment.frames)
     texts = _video(task.seed, segment, take, folder / f"{name}.avi")
     sewa_files.write_landmarks(folder, name, spoil_texts(segment.fault, texts))
-    axes = {"Valence": take.valence, "Arousal": take.arousal} | ({"Liking": take.liking} if segment.liking else {})
+    axes = {"Valence": take.valence, "Arousal": take.arousal} | (
+        {"Liking": take.liking} if segment.liking else {}
+    )
     for axis, truth in axes.items():
         rng = stream(task.seed, "sewa", "raters", segment.number, axis)
-        ideal = np.repeat(SEWA["arousal" if axis == "Arousal" else "valence"].signed(truth), 2)[: segment.frames]
-        traces = {mode: spoil_traces(segment.fault, five_raters(rng, ideal)) for mode in sewa_files.MODALITIES}
+        ideal = np.repeat(SEWA["arousal" if axis == "Arousal" else "valence"].signed(truth), 2)[
+            : segment.frames
+        ]
+        traces = {
+            mode: spoil_traces(segment.fault, five_raters(rng, ideal)) for mode in sewa_files.MODALITIES
+        }
         sewa_files.write_traces(folder, name, axis, traces)
-    sewa_files.write_metadata(folder, _metadata(task.seed, segment, sorted(file.name for file in folder.iterdir())))
+    sewa_files.write_metadata(
+        folder, _metadata(task.seed, segment, sorted(file.name for file in folder.iterdir()))
+    )
 
 
 def _video(seed: int, segment: Segment, take: Take, path: Path) -> list[bytes]:
@@ -163,7 +178,13 @@ def _metadata(seed: int, segment: Segment, files: list[str]) -> dict[str, dict[s
 
 
 def generate(
-    out: Path, *, seed: int, segments: int = 60, seconds: float = 4.0, subjects: int | None = None, processes: int = 1
+    out: Path,
+    *,
+    seed: int,
+    segments: int = 60,
+    seconds: float = 4.0,
+    subjects: int | None = None,
+    processes: int = 1,
 ) -> None:
     """
     Write a look-alike of SEWA Basic.
@@ -194,7 +215,9 @@ def generate(
                 "sessions": len({segment.person.session for segment in chosen}),
             },
             ceilings=ceilings(seed, annotate),
-            faults=listed([_without_liking(chosen), *(fault for segment in chosen for fault in _listed(segment))]),
+            faults=listed(
+                [_without_liking(chosen), *(fault for segment in chosen for fault in _listed(segment))]
+            ),
         )
 
 
@@ -206,7 +229,9 @@ def annotate(rng: np.random.Generator, values: np.ndarray, axis: str) -> np.ndar
 def _listed(segment: Segment) -> list[Fault]:
     """List what was planted in a segment; spoilt frames one by one, counted from 0."""
     if segment.fault == REPEATED:
-        return [Fault(REPEATED, segment.name, "dup_content", "its frames stand in the release under another name")]
+        return [
+            Fault(REPEATED, segment.name, "dup_content", "its frames stand in the release under another name")
+        ]
     if not segment.fault:
         return []
     status, note = KINDS[segment.fault]

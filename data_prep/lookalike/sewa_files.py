@@ -20,14 +20,15 @@ MODALITIES = ("A", "V", "AV")  # what the annotators were given: sound, picture,
 
 
 def write_video(path: Path, pictures: Iterable[Image.Image], *, frames: int, bit_rate: int = 700_000) -> None:
-    """Write an AVI file in MPEG-4 part 2 under the mark of Xvid, at 50 frames a second, every picture twice."""
+    """Write an AVI file of MPEG-4 part 2 under Xvid's mark, at 50 frames a second, every picture twice."""
     with av.open(str(path), "w", format="avi", options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("mpeg4", rate=FPS, options={"flags": "+bitexact"})
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", bit_rate
         stream.codec_context.codec_tag = "XVID"
         stream.codec_context.thread_count = 1  # threads could change the bytes
-        for picture in islice((twice for picture in pictures for twice in (picture, picture)), frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(picture), format="rgb24")))
+        doubled = (twice for picture in pictures for twice in (picture, picture))
+        for shown in islice(doubled, frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(shown), format="rgb24")))
         container.mux(stream.encode())
 
 
@@ -72,7 +73,9 @@ def write_traces(folder: Path, name: str, axis: str, traces: dict[str, np.ndarra
         text = io.StringIO()
         text.write(",".join(["frame_idx", *(f"annotator_{n}" for n in range(1, RATERS + 1))]) + "\n")
         for number, row in enumerate(values.tolist(), start=1):
-            text.write(f"{number}," + ",".join("NaN" if value != value else f"{value:.6f}" for value in row) + "\n")
+            text.write(
+                f"{number}," + ",".join("NaN" if value != value else f"{value:.6f}" for value in row) + "\n"
+            )
         members.append((f"{name}_{axis}_{modality}_Aligned.csv", text.getvalue().encode()))
     write_zip(folder / f"{name}-{axis}.zip", members)
 

@@ -38,8 +38,12 @@ def cast(rng: np.random.Generator, segments: int, subjects: int | None = None) -
     """
     people = subjects or min(segments, max(8, round(segments / 1.96)))
     if not 6 <= people <= segments:
-        raise ValueError(f"{people} subjects for {segments} segments, expected 6 to {segments}: see --subjects")
-    counts = 1 + rng.choice(len(SEGMENTS_PER_SUBJECT), people, p=SEGMENTS_PER_SUBJECT / SEGMENTS_PER_SUBJECT.sum())
+        raise ValueError(
+            f"{people} subjects for {segments} segments, expected 6 to {segments}: see --subjects"
+        )
+    counts = 1 + rng.choice(
+        len(SEGMENTS_PER_SUBJECT), people, p=SEGMENTS_PER_SUBJECT / SEGMENTS_PER_SUBJECT.sum()
+    )
     while counts.sum() != segments:  # take from the largest, or give to anybody, until the sum is right
         place = np.argmax(counts) if counts.sum() > segments else rng.integers(people)
         counts[place] += 1 if counts.sum() < segments else -1
@@ -53,9 +57,13 @@ def cast(rng: np.random.Generator, segments: int, subjects: int | None = None) -
 
 def _seats(rng: np.random.Generator, people: int) -> list[tuple[int, int, int]]:
     """Draw (culture code, session, subject) of everybody; some are each other's partners."""
-    sessions = [(code, number) for code, (first, last) in SESSIONS.items() for number in range(first, last + 1)]
+    sessions = [
+        (code, number) for code, (first, last) in SESSIONS.items() for number in range(first, last + 1)
+    ]
     if people > len(sessions):
-        raise ValueError(f"{people} subjects, expected at most {len(sessions)}: lower --subjects or --segments")
+        raise ValueError(
+            f"{people} subjects, expected at most {len(sessions)}: lower --subjects or --segments"
+        )
     seats: list[tuple[int, int, int]] = []
     # Cultures in turn, so that a small release has several.
     order = sorted(rng.permutation(len(sessions)), key=_turns(rng, sessions))

@@ -58,9 +58,23 @@ def _label(sheet: Image.Image, levels: np.ndarray, size: int) -> None:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
     for place, level in enumerate(levels):
         middle = (place + 0.5) * size
-        draw.text((_MARGIN + middle, sheet.height - 30), f"{level:+.2f}", fill="black", font=font, anchor="mm")
-        draw.text((_MARGIN - 4, sheet.height - _MARGIN - middle), f"{level:+.2f}", fill="black", font=font, anchor="rm")
-    draw.text((sheet.width / 2, sheet.height - 12), "valence (generated faces)", fill="black", font=font, anchor="mm")
+        draw.text(
+            (_MARGIN + middle, sheet.height - 30), f"{level:+.2f}", fill="black", font=font, anchor="mm"
+        )
+        draw.text(
+            (_MARGIN - 4, sheet.height - _MARGIN - middle),
+            f"{level:+.2f}",
+            fill="black",
+            font=font,
+            anchor="rm",
+        )
+    draw.text(
+        (sheet.width / 2, sheet.height - 12),
+        "valence (generated faces)",
+        fill="black",
+        font=font,
+        anchor="mm",
+    )
     draw.text((2, 8), "arousal", fill="black", font=font, anchor="lm")
 
 
