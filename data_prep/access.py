@@ -25,8 +25,8 @@ ACCESS = {
         "SEWA DB, Basic (538 segments, about 3 GB)",
         "https://db.sewaproject.eu",
         "academic research only; register and sign the end-user licence agreement",
-        "one folder a segment with its .avi, -Landmarks.zip, -Valence.zip and -Arousal.zip; the zip files stay "
-        "packed",
+        "one folder a segment with its .avi, -Landmarks.zip, -Valence.zip and -Arousal.zip; the zip "
+        "files stay packed",
     ),
     "afew_va": Access(
         "AFEW-VA (600 clips, about 7 GB)",

@@ -65,8 +65,8 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
     if not any("video" in files for files in found.values()):
         raise ValueError(
             f"{tree.root}: no segment of SEWA Basic recognised. Expected files such as "
-            "SAH_C1_S001_P001_VC1_003857_004977.avi, -Landmarks.zip, -Valence.zip and -Arousal.zip in folders "
-            "of that name"
+            "SAH_C1_S001_P001_VC1_003857_004977.avi, -Landmarks.zip, -Valence.zip and -Arousal.zip in "
+            "folders of that name"
         )
     rule = "mean of the value columns" if options.column == "mean" else f"column {options.column}"
     name = f"SEWA Basic, annotations {options.modality}, {rule}"
@@ -105,7 +105,8 @@ def repeats(options: argparse.Namespace) -> Callable[[Face], None]:
     """
     Watch for footage under two names: two criteria chose the same scene of a subject, or parts of it.
 
-    The first segment stays. Kept frames of two segments need not fall on the same numbers; nearer than a step is the same moment.
+    The first segment stays. Kept frames of two segments need not fall on the same numbers; nearer than
+    a step is the same moment.
     """
     covered: dict[str, dict[int, str]] = defaultdict(dict)
 
@@ -130,5 +131,5 @@ def scale(faces: Sequence[Face]) -> Scale:
 
 
 def plan(faces: Sequence[Face], options: argparse.Namespace) -> Plan:
-    """Train, val and test by session, since partners share noise and topic; the authors' lists are not out."""
+    """Train, val and test by session, as partners share noise and topic; the authors' lists are not out."""
     return splits.by_ratio(faces, ratio=options.split, seed=options.seed)
