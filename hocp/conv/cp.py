@@ -19,6 +19,7 @@ from hocp.conv import forms
 from hocp.conv.dense import BATCH_NORMS, as_module, check_channels, geometry_of
 from hocp.conv.functional import check_factors, compute
 from hocp.conv.geometry import Geometry
+from hocp.conv.init import balanced_directions, orthonormal_columns
 from hocp.conv.solve import fit_cp
 
 
@@ -143,16 +144,16 @@ class CPConv(nn.Module):
     def reset_parameters(self) -> None:
         """Draw fresh factors that keep the variance of activations through a ReLU, as He initialisation does.
 
-        Columns are random directions of unit length, so the second moment of each of the R channels equals
-        the input's (sum over the C channels of unit-norm columns) and the 1-D convolutions keep it; the last
-        stage sums R channels, so lambda^2 / T = 2 / R gives an output of twice the input's second moment, of
-        which a ReLU keeps half. Unit columns leave all scale in lambda, where the lasso of the paper acts.
+        Unit columns give each of the R channels the second moment of the input, and the 1-D convolutions keep
+        it. The last stage sums R channels, so lambda^2 / T = 2 / R gives an output of twice that second
+        moment, of which a ReLU keeps half. All scale is then in lambda, where the lasso of the paper acts.
         """
-        for factor in self.factors:
-            factor.copy_(nn.functional.normalize(torch.randn_like(factor), dim=0))
-        gain = (
-            2 if self.rank_activation is None else 4
-        )  # a ReLU in rank space halves the second moment once more
+        channels = [orthonormal_columns(n, self.rank) for n in (self.out_channels, self.in_channels)]
+        spatial = balanced_directions(self.geometry.kernel_size, self.rank)
+        for factor, fresh in zip(self.factors, channels + spatial, strict=True):
+            factor.copy_(fresh)
+        # A ReLU in rank space halves the second moment once more.
+        gain = 2 if self.rank_activation is None else 4
         scale = math.sqrt(gain * self.out_channels / self.rank)
         if self.learn_weights:
             self.weights.fill_(scale)

@@ -210,7 +210,7 @@ def choose(x: Tensor, factors: Sequence[Tensor], *, psi: Psi | None) -> str:
     if psi is not None or x.device.type != "cpu":
         return "views"
     (t, rank), c = factors[0].shape, factors[1].shape[0]
-    taps = prod(factor.shape[0] for factor in factors[2:])
+    taps = prod([factor.shape[0] for factor in factors[2:]])  # a list: torch.compile cannot take a generator
     positions = max(x.shape[0] * prod(x.shape[2:]), 1)
     dense_time = max(c, 16) * max(t, 16) * taps * (1 + rank / positions)
     return "dense" if dense_time < rank * (c + t + 250) else "views"

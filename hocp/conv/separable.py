@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from hocp.conv import forms
 from hocp.conv.dense import BATCH_NORMS, check_channels, pad
 from hocp.conv.geometry import Geometry
+from hocp.conv.init import balanced_directions
 
 
 class SeparableDepthwise(nn.Module):
@@ -86,8 +87,9 @@ class SeparableDepthwise(nn.Module):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw columns of unit length, which keep the variance; there is no ReLU to make up for."""
-        for factor in self.factors:
-            factor.copy_(nn.functional.normalize(torch.randn_like(factor), dim=0))
+        directions = balanced_directions(self.geometry.kernel_size, self.channels)
+        for factor, fresh in zip(self.factors, directions, strict=True):
+            factor.copy_(fresh)
         for norm in self.norms:
             if not isinstance(norm, nn.Identity):
                 norm.reset_parameters()

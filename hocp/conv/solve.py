@@ -41,8 +41,9 @@ def fit_cp(
     array = _finite(kernel)
     if not array.any():
         return torch.zeros(rank, dtype=torch.float64), [_ones(n, rank) for n in array.shape], 0.0
-    start = CPTensor((np.ones(rank), _leading_directions(array, rank, np.random.default_rng(seed))))
+    directions = _leading_directions(array, rank, np.random.default_rng(seed))
     with tl.backend_context("numpy", local_threadsafe=True):
+        start = CPTensor((np.ones(rank), directions))
         try:
             weights, factors = parafac(
                 array, rank, init=start, n_iter_max=iterations, tol=tolerance, normalize_factors=True
