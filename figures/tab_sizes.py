@@ -37,8 +37,9 @@ def compare(known: Published, cost: Cost) -> Iterator[dict[str, str]]:
     yield from (cost_tables.reported_size(cell, emotion) for cell in known.cells("sizes"))
     yield from cost_tables.counts(known, "sizes", emotion)
     for network, counted in emotion.items():
-        yield row("sizes_macs", network, label("networks", network).name, quantity=MACS, unit="10^9",
-                  input=counted["input"], ours=tables.number(billions(counted)), **judged(UNPUBLISHED))  # fmt: skip
+        name, ours = label("networks", network).name, tables.number(billions(counted))
+        yield row("sizes_macs", network, name, quantity=MACS, unit="10^9", input=counted["input"], ours=ours,
+                  **judged(UNPUBLISHED))  # fmt: skip
     yield from _torchvision(known, of_table(cost, "torchvision"))
     yield from _rank_rules(known, cost)
     yield from _bars(known, cost)
@@ -160,8 +161,8 @@ def _ranks(rows: Rows) -> Block:
         for r in _part(rows, "rank_rules").values()
     ]
     note = (
-        "The paper's rule for the ranks is not known; keeping the parameters of the dense 2-D layer gives the "
-        "reported size, the ranks of its FLOP figure do not."
+        "The paper's rule for the ranks is not known; keeping the parameters of the dense 2-D layer gives "
+        "the reported size, the ranks of its FLOP figure do not."
     )
     return Block(
         title="HO-CP ResNet-18 3-D: which ranks give its size", columns=columns, rows=body, notes=[note]

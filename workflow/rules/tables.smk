@@ -8,8 +8,13 @@ TABLES = {
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
     "tab_cifar": {"cost": COST, "published": PUBLISHED},
     "tab_layers": {"layers": LAYERS, "cost": COST},
-    "tab_data": {"facts": expand(rules.prepare.output.facts, dataset=DATASETS)},
+    "tab_data": {
+        "facts": expand(rules.prepare.output.facts, dataset=DATASETS),
+        "manifest": expand(rules.prepare.output.manifest, dataset=DATASETS),
+    },
 }
+if CONFIG["data"]["source"] == "generated":
+    TABLES["tab_data"]["lookalike"] = expand(rules.lookalike.output, dataset=DATASETS)
 
 for stem, files in TABLES.items():
 
