@@ -1,5 +1,5 @@
 # From raw releases to every table and figure of the paper. What runs with which values: config/;
-# how it runs (cores, memory, cluster): workflow/profiles/. Targets: all, data, train, bench, tables, figures,
+# how it runs (cores, memory, cluster): profiles/. Targets: all, data, train, bench, tables, figures,
 # report, and every table and figure by its own name, e.g. `snakemake --cores 2 tab_sewa`.
 from snakemake.utils import min_version
 

@@ -1,5 +1,6 @@
 # What all rules share: the checked configuration, the runs it asks for, folders, wildcards, code as inputs.
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ from hocp.contracts import spec
 from hocp.contracts.manifest import DATASETS
 from workflow.scenario import checked, missing_releases
 from workflow.sources import sources
+
+# Rules say `python`: the one that runs Snakemake, or under --use-conda the environment's, which comes before it.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 try:
     CONFIG = checked(config)
@@ -67,15 +71,8 @@ def dataset_of(run):
 
 
 def options(values):
-    """Options of a command from a mapping: frame_step=5 gives --frame-step 5; a true flag stands alone."""
-    parts = []
-    for name, value in values.items():
-        flag = "--" + name.replace("_", "-")
-        if value is True:
-            parts.append(flag)
-        elif value is not False:
-            parts.append(f"{flag} {value}")
-    return " ".join(parts)
+    """Options of a command from a mapping, values as YAML writes them: frame_step=5 gives --frame-step 5."""
+    return " ".join(f"--{name.replace('_', '-')} {json.dumps(value)}" for name, value in values.items())
 
 
 def takes_files(inputs):
