@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from data_prep import affectnet_lists, affectnet_npy, splits
-from data_prep.archive import Tree
 from data_prep.options import margin
 from data_prep.record import Face, Plan, Quarantine, Release, Scale
+from data_prep.tree import Tree
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 
 from data_prep import faces, images
 from data_prep.affectnet_labels import checked
-from data_prep.archive import Tree
 from data_prep.labels import number
 from data_prep.record import Box, Face, Picture, Quarantine, Release
+from data_prep.tree import Tree
 
 BATCH = 64
 ARRAY_BYTES = 1 << 20

@@ -5,8 +5,8 @@ import textwrap
 from pathlib import Path
 
 from data_prep.access import ACCESS
-from data_prep.archive import Tree
 from data_prep.prepare import READERS
+from data_prep.tree import Tree
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -6,8 +6,8 @@ import io
 import numpy as np
 from PIL import Image, TiffImagePlugin  # noqa: F401 - Pillow knows TIFF only once this is imported
 
-from data_prep.archive import Tree
 from data_prep.record import Picture, Quarantine
+from data_prep.tree import Tree
 
 # The formats that the releases hold. Every further decoder would be a door for hostile files.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF")

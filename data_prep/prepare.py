@@ -11,9 +11,9 @@ from typing import Any
 from tqdm import tqdm
 
 from data_prep import afew_va, affectnet, archive, faces, pack, sewa
-from data_prep.archive import Tree
 from data_prep.parallel import results
 from data_prep.record import Face, Plan, Quarantine, Scale
+from data_prep.tree import Tree
 from hocp.contracts import files, manifest
 
 READERS = {"affectnet": affectnet, "sewa": sewa, "afew_va": afew_va}
@@ -62,9 +62,9 @@ class Work:
 
 def prepare(
     dataset: str,
-    source: Path,
+    source: str | Path,
     *,
-    out: Path,
+    out: str | Path,
     data: str,
     side: int,
     options: argparse.Namespace,
@@ -93,9 +93,13 @@ def prepare(
     ValueError
         If the release is not recognised, incomplete, or holds no usable item.
     """
+    if data == "licensed" and (Path(source) / "lookalike.json").exists():
+        raise ValueError(
+            f"{source}: generated data, by the lookalike.json in it; expected the licensed release"
+        )
     reader, tree = READERS[dataset], Tree(source)
     release = reader.locate(tree, options)
-    sources = archive.checksums(tree, release.archives)
+    sources = archive.checksums({path: tree.place(path) for path in release.archives})
     with files.publish(out) as scratch:
         scratch.mkdir()
         with pack.writing(scratch, side) as crops:

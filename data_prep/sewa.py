@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from data_prep import labels, splits
-from data_prep.archive import Tree
 from data_prep.options import margin, positive
 from data_prep.record import Face, Plan, Quarantine, Release, Scale
 from data_prep.sewa_segment import DIMENSIONS, NAME, RATE, Segment
+from data_prep.tree import Tree
 
 _FILE = re.compile(rf"(?P<folder>(?:.*/)?)(?P<name>{NAME.pattern})(?P<rest>[-./_].*)")
 _KINDS = (

@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from data_prep.archive import Tree, is_zip
+from data_prep.archive import is_zip
 from data_prep.labels import number, within
 from data_prep.record import Quarantine
+from data_prep.tree import Tree
 
 POINTS = 49
 TEXT_BYTES = 16 << 20

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data_prep import faces, sewa_files, video
-from data_prep.archive import Tree, is_zip
+from data_prep.archive import is_zip
 from data_prep.record import Box, Face, Picture, Quarantine
+from data_prep.tree import Tree
 
 VIDEO_BYTES = 2 << 30
 LONGEST = 100_000  # frames; the longest official segment has 5,321
@@ -123,7 +124,8 @@ class Segment:
         missing = reason or Quarantine("frame_gap", f"the video ends after {count} frames of {self.length}")
         for face in kept[len(range(0, count, step)) :]:
             yield face.quarantine(missing) if face.status == "ok" else face
-        self._remark(kept, count, remarks)
+        if reason is None:
+            self._remark(kept, count, remarks)
 
     def _remark(self, kept: list[Face], count: int, remarks: list[str]) -> None:
         """Tell all faces of the clip how video and name differ; they are still in the caller's hands."""

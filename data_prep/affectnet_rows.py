@@ -1,0 +1,131 @@
+"""Rows of AffectNet's lists of 2017: nine columns, with or without a header, or as a spreadsheet left them."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_prep.labels import number
+from data_prep.record import Box, Quarantine
+from data_prep.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """
+    One row of a list, still as text.
+
+    Attributes
+    ----------
+    item : str
+        The image, and a number from its second row on.
+    line : int
+        Where it stands.
+    fields : tuple of str
+        Path, x, y, width and height of the box, landmarks, expression, valence, arousal; empty where the row
+        has another number of fields.
+    repeated : bool
+        Whether image and box stand in the list already.
+    """
+
+    item: str
+    line: int
+    fields: tuple[str, ...]
+    repeated: bool = False
+
+    def box(self) -> Box:
+        """
+        Box of the face: the list has a corner, then width and height.
+
+        Raises
+        ------
+        Quarantine
+            ``box_bad``.
+        """
+        texts = self.fields[1:5]
+        try:
+            x, y, width, height = (number(text, "box") for text in texts)
+        except Quarantine as reason:
+            raise Quarantine("box_bad", f"box is {', '.join(texts)}: {reason.note}") from None
+        return Box(x, y, x + width, y + height)
+
+    def points(self) -> np.ndarray:
+        """
+        Landmarks, written ``x1;y1;...``.
+
+        Returns
+        -------
+        array, shape (points, 2)
+
+        Raises
+        ------
+        Quarantine
+            ``lnd_missing`` or ``lnd_count``.
+        """
+        text = self.fields[5]
+        try:
+            values = np.array([float(part) for part in text.split(";") if part.strip()])
+        except ValueError:
+            raise Quarantine("lnd_missing", f"landmarks are {text[:40]!r}") from None
+        if len(values) % 2:
+            raise Quarantine("lnd_count", f"{len(values)} numbers are no pairs of coordinates")
+        return values.reshape(-1, 2)
+
+
+def texts(tree: Tree, path: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """
+    Read a list, or nothing of a file that is another kind of table.
+
+    A header is recognised by its second field, which in a row is a number. Copies that went through a
+    spreadsheet have the landmarks in 136 fields of their own.
+
+    Yields
+    ------
+    line : int
+    fields : tuple of str
+        Nine; none for a row with another number of fields.
+
+    Raises
+    ------
+    ValueError
+        If the csv parser gives up; names the line.
+    """
+    with tree.lines(path) as lines:
+        reader = csv.reader(lines)
+        try:
+            for fields in reader:
+                if len(fields) == 8 + 136:
+                    fields = [*fields[:5], ";".join(fields[5:141]), *fields[141:]]
+                if reader.line_num == 1 and len(fields) != 9:
+                    return
+                if fields and not (reader.line_num == 1 and _is_header(fields)):
+                    yield reader.line_num, tuple(fields) if len(fields) == 9 else ()
+        except csv.Error as error:
+            raise ValueError(f"{path}, line {reader.line_num}: not a list of AffectNet: {error}") from None
+
+
+def _is_header(fields: list[str]) -> bool:
+    return "path" in fields[0].lower() and not re.match(r"\s*-?\d", fields[1])
+
+
+class Register:
+    """Names for rows, over both lists; keeps keys, not rows, since a list may have half a million."""
+
+    def __init__(self):
+        self._rows_of_image: Counter[str] = Counter()
+        self._keys: set[int] = set()
+
+    def row(self, path: str, line: int, fields: tuple[str, ...]) -> Row:
+        """Name a row of the list at `path`; one image may have several rows, with several faces."""
+        if not fields:
+            return Row(f"{path}:{line}", line, ())
+        image = fields[0].strip().replace("\\", "/")
+        self._rows_of_image[image] += 1
+        item = image if self._rows_of_image[image] == 1 else f"{image}#{self._rows_of_image[image]}"
+        key = hash((path, image, *map(str.strip, fields[1:5])))
+        repeated = key in self._keys
+        self._keys.add(key)
+        return Row(item, line, (image, *fields[1:]), repeated)

@@ -1,0 +1,135 @@
+"""A release as it lies on the disk: folders, and zip archives read in place.
+
+Nothing is ever unpacked. A member of an archive has a path like that of a file, ``05.zip/201/00001.png``, and
+is read into memory, with its CRC checked. So no name inside an archive can choose where something is written,
+a killed run leaves nothing behind, and a release of a million files costs no inodes.
+"""
+
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TextIO
+
+from data_prep.archive import inspect, is_zip, split, unsafe
+
+LIMIT = 64 << 20  # bytes of one file, unless the caller allows more
+
+
+class Tree:
+    """Files below a folder, and inside the zip archives there.
+
+    Parameters
+    ----------
+    root : path
+        Folder of the release. Links in it are followed, but no path may lead out by its name.
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+        self._archives: dict[str, zipfile.ZipFile] = {}
+        if not self.root.is_dir():
+            raise ValueError(f"{self.root}: no such folder; expected the folder that holds the release")
+
+    def __reduce__(self):
+        """Travel to another process as the place alone; open archives stay here."""
+        return type(self), (self.root,)
+
+    @cached_property
+    def files(self) -> list[str]:
+        """Paths of all files on the disk, sorted; archives are single files here."""
+        return sorted(self._walk())
+
+    def _walk(self) -> Iterator[str]:
+        seen = set()
+        for folder, folders, names in os.walk(self.root, followlinks=True):
+            here = Path(folder).stat()
+            if (here.st_dev, here.st_ino) in seen:  # a link back up
+                folders.clear()
+                continue
+            seen.add((here.st_dev, here.st_ino))
+            prefix = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
+            yield from (str(prefix / name) for name in names)
+
+    def everything(self) -> Iterator[str]:
+        """Paths of all files, those inside archives too."""
+        for path in self.files:
+            yield path
+            if is_zip(path):
+                yield from (f"{path}/{member}" for member in self.members(path))
+
+    def members(self, archive: str) -> list[str]:
+        """Names of the files in an archive, in its order."""
+        return [info.filename for info in self._open(archive).infolist() if not info.is_dir()]
+
+    def place(self, path: str) -> Path:
+        """Where a path of the tree lies on the disk.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the path is absolute or climbs out of the tree: there is no such place in it.
+        """
+        if unsafe(path):
+            raise FileNotFoundError(f"{path!r}: leads out of {self.root}")
+        return self.root / path
+
+    def read(self, path: str, *, limit: int = LIMIT) -> bytes:
+        """Content of a file or of a member of an archive.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none, or the path leads out of the tree.
+        ValueError
+            If it is larger than `limit` bytes, or its CRC is wrong.
+        """
+        archive, member = split(path)
+        if member:
+            return self._member(archive, member, limit)
+        place = self.place(path)
+        if not place.is_file():  # nor a pipe or device, which could block for ever
+            raise FileNotFoundError(f"{place}: no such file")
+        if place.stat().st_size > limit:
+            raise ValueError(f"{place}: {place.stat().st_size} bytes, expected at most {limit}")
+        return place.read_bytes()
+
+    @contextmanager
+    def lines(self, path: str) -> Iterator[TextIO]:
+        """Open a list too large to hold; unreadable bytes become question marks, a BOM is skipped."""
+        archive, member = split(path)
+        opened = self._open(archive).open(member) if member else self.place(path).open("rb")
+        with io.TextIOWrapper(opened, "utf-8-sig", errors="replace", newline="") as text:
+            yield text
+
+    def _member(self, archive: str, member: str, limit: int) -> bytes:
+        opened = self._open(archive)
+        try:
+            info = opened.getinfo(member)
+        except KeyError:
+            raise FileNotFoundError(f"{self.root / archive}: no member {member!r}") from None
+        if info.file_size > limit:
+            raise ValueError(f"{archive}/{member}: {info.file_size} bytes, expected at most {limit}")
+        try:
+            return opened.read(info)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise ValueError(f"{archive}/{member}: damaged in its archive: {error}") from None
+
+    def _open(self, archive: str) -> zipfile.ZipFile:
+        if archive not in self._archives:
+            place = self.place(archive)
+            if not place.is_file():
+                raise FileNotFoundError(f"{place}: no such archive")
+            try:
+                opened = zipfile.ZipFile(place)
+            except (zipfile.BadZipFile, EOFError, ValueError) as error:
+                raise ValueError(f"{place}: not a whole zip archive ({error}); fetch it again") from None
+            inspect(opened)
+            for old in self._archives.values():  # one open at a time: hundreds would exhaust file handles
+                old.close()
+            self._archives = {archive: opened}
+        return self._archives[archive]
