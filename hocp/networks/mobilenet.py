@@ -18,10 +18,12 @@ spatial factors apart, each followed by a norm.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor, nn
 
 from hocp.conv import SeparableDepthwise
-from hocp.networks.resnet import GlobalMean, scaled
+from hocp.networks.resnet import GlobalMean, check_input, order_of_norm, scaled
 
 #: Expansion, output channels, blocks, stride of the first block: Sandler et al. (2018), strides for CIFAR.
 STAGES = (
@@ -44,11 +46,15 @@ class InvertedResidual(nn.Module):
     expansion : int
         R in units of `c_in`.
     stride : {1, 2}
+    projecting : bool
+        Whether the shortcut, where there is one, is a 1x1 convolution.
     separable : bool
         A vertical and a horizontal depthwise convolution, each with its norm, in place of the 3 x 3 one.
     """
 
-    def __init__(self, c_in: int, c_out: int, *, expansion: int, stride: int, separable: bool) -> None:
+    def __init__(
+        self, c_in: int, c_out: int, *, expansion: int, stride: int, projecting: bool, separable: bool
+    ) -> None:
         super().__init__()
         rank = expansion * c_in
         self.expand = _pointwise(c_in, rank)
@@ -57,7 +63,7 @@ class InvertedResidual(nn.Module):
         self.relu = nn.ReLU(inplace=True)
         self.shortcut = None
         if stride == 1:
-            self.shortcut = _pointwise(c_in, c_out) if c_in != c_out else nn.Identity()
+            self.shortcut = _pointwise(c_in, c_out) if projecting else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C', H / stride, W / stride)."""
@@ -76,6 +82,22 @@ def _separable(channels: int, stride: int) -> nn.Module:
     return SeparableDepthwise(channels, (3, 3), stride=stride, padding=1, norm="batch")
 
 
+def _blocks(*, separable: bool, width: float) -> Iterator[InvertedResidual]:
+    """All blocks in order; full width decides which shortcuts project, so all widths have the same ones."""
+    c_in = STEM
+    for expansion, c_out, count, first in STAGES:
+        for stride in [first] + [1] * (count - 1):
+            yield InvertedResidual(
+                scaled(c_in, width),
+                scaled(c_out, width),
+                expansion=expansion,
+                stride=stride,
+                projecting=c_in != c_out,
+                separable=separable,
+            )
+            c_in = c_out
+
+
 class MobileNetV2(nn.Module):
     """MobileNet-v2 in its layout for CIFAR.
 
@@ -88,25 +110,21 @@ class MobileNetV2(nn.Module):
         Factor on all channels; ranks follow from the channels.
     """
 
-    order = 2
-
     def __init__(self, *, separable: bool, outputs: int = 10, width: float = 1.0) -> None:
         super().__init__()
-        c_in, last = scaled(STEM, width), scaled(LAST, width)
-        self.conv1 = nn.Conv2d(3, c_in, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(c_in)
+        stem, last = scaled(STEM, width), scaled(LAST, width)
+        self.conv1 = nn.Conv2d(3, stem, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(stem)
         self.relu = nn.ReLU(inplace=True)
-        blocks = []
-        for expansion, channels, count, first in STAGES:
-            for stride in [first] + [1] * (count - 1):
-                c_out = scaled(channels, width)
-                options = {"expansion": expansion, "stride": stride, "separable": separable}
-                blocks.append(InvertedResidual(c_in, c_out, **options))
-                c_in = c_out
-        self.layers = nn.Sequential(*blocks)
-        self.last = _pointwise(c_in, last)
+        self.layers = nn.Sequential(*_blocks(separable=separable, width=width))
+        self.last = _pointwise(scaled(STAGES[-1][1], width), last)
         self.avgpool = GlobalMean()
         self.fc = nn.Linear(last, outputs)
+
+    @property
+    def order(self) -> int:
+        """2; 3 after transduction."""
+        return order_of_norm(self.bn1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict (B, K) from (B, 3, H, W).
@@ -116,10 +134,6 @@ class MobileNetV2(nn.Module):
         ValueError
             If the input has the wrong number of modes or of colours.
         """
-        if x.dim() != 4 or x.shape[1] != 3:
-            raise ValueError(
-                f"the network got an input of shape {tuple(x.shape)}; it is of order 2 and expects "
-                "(batch, 3, height, width)"
-            )
+        check_input(x.shape, order=self.order)
         x = self.layers(self.relu(self.bn1(self.conv1(x))))
         return self.fc(self.avgpool(self.relu(self.last(x))))

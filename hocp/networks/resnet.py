@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.networks.convolutions import CONVOLUTIONS, NORMS, POOLS, Family
+from hocp.networks.cp_weights import adapt_on_load
 from hocp.networks.torchvision_names import rename_on_load
 
 STAGES = (64, 128, 256, 512)
@@ -120,11 +121,12 @@ class ResNet18(nn.Module):
         self.fc = nn.Linear(channels[-1], outputs)
         _initialise(self)
         self.register_load_state_dict_pre_hook(rename_on_load)
+        self.register_load_state_dict_pre_hook(adapt_on_load)
 
     @property
     def order(self) -> int:
         """2 for images, 3 for clips; read off the norm, so that it is right after transduction as well."""
-        return next(order for order, kind in NORMS.items() if isinstance(self.bn1, kind))
+        return order_of_norm(self.bn1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict from (B, 3, H, W) or (B, 3, T, H, W).
@@ -139,19 +141,25 @@ class ResNet18(nn.Module):
         ValueError
             If the input has the wrong number of modes or of colours.
         """
-        self._check(x.shape)
+        check_input(x.shape, order=self.order)
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x))
 
-    def _check(self, shape: Sequence[int]) -> None:
-        """Refuse an input of another order."""
-        if len(shape) != self.order + 2 or shape[1] != 3:
-            modes = "height, width" if self.order == 2 else "frames, height, width"
-            raise ValueError(
-                f"the network got an input of shape {tuple(shape)}; it is of order {self.order} and expects "
-                f"(batch, 3, {modes})"
-            )
+
+def order_of_norm(norm: nn.Module) -> int:
+    """Order of the network that a batch norm stands in."""
+    return next(order for order, kind in NORMS.items() if isinstance(norm, kind))
+
+
+def check_input(shape: Sequence[int], *, order: int) -> None:
+    """Refuse an input of another order, or not of three colours."""
+    if len(shape) != order + 2 or shape[1] != 3:
+        modes = "height, width" if order == 2 else "frames, height, width"
+        raise ValueError(
+            f"the network got an input of shape {tuple(shape)}; it is of order {order} and expects "
+            f"(batch, 3, {modes})"
+        )
 
 
 def _stage(c_in: int, c_out: int, family: Family, stride: tuple[int, ...]) -> nn.Sequential:

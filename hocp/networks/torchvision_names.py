@@ -64,7 +64,8 @@ def to_torchvision_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         If the network has factorized layers or is no ResNet: torchvision has no such network.
     """
     stem = state_dict.get("conv1.weight", state_dict.get("conv1.0.weight"))
-    if stem is None or any(".factors." in name or ".core" in name for name in state_dict):
+    block = any(name in state_dict for name in ("layer1.0.conv1.weight", "layer1.0.conv1.0.weight"))
+    if stem is None or not block:
         raise ValueError(
             "the state dict is of a network that torchvision does not have; expected one of resnet18, r3d18, "
             "r2plus1d18"
