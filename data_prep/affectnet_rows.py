@@ -1,4 +1,4 @@
-"""Rows of AffectNet's lists of 2017: nine columns, with or without a header, or as a spreadsheet left them."""
+"""Rows of AffectNet's lists of 2017: nine columns, with a header or none, or as a spreadsheet left them."""
 
 import csv
 import re

@@ -94,9 +94,7 @@ def prepare(
         If the release is not recognised, incomplete, or holds no usable item.
     """
     if data == "licensed" and (Path(source) / "lookalike.json").exists():
-        raise ValueError(
-            f"{source}: generated data, by the lookalike.json in it; expected the licensed release"
-        )
+        raise ValueError(f"{source}: generated data (it has a lookalike.json); expected the licensed release")
     reader, tree = READERS[dataset], Tree(source)
     release = reader.locate(tree, options)
     sources = archive.checksums({path: tree.place(path) for path in release.archives})
