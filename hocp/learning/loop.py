@@ -157,10 +157,10 @@ class Trainer:
     def _refuse_non_finite(self, step: int, parts: losses.Parts, norm: Tensor) -> None:
         if bool(torch.isfinite(parts.loss + norm)):
             return
-        values = ", ".join(f"{name} {float(part):.4g}" for name, part in parts._asdict().items())
+        values = ", ".join(f"{name} {part.item():.4g}" for name, part in parts._asdict().items())
         raise NonFinite(
             f"{self.spec['run']}, step {step + 1} of {self.plan.steps}: {values}; gradient norm "
-            f"{float(norm):.4g}; first non-finite: {_first_non_finite(self.network)}. Nothing is saved as "
+            f"{norm.item():.4g}; first non-finite: {_first_non_finite(self.network)}. Nothing is saved as "
             "finished; a smaller training.lr or training.precision fp32 may help"
         )
 

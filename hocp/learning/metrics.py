@@ -1,9 +1,9 @@
 """Metrics of valence, arousal and expression, over all frames at once, in float64.
 
 Each returns a number, or raises `Undefined` with the reason why there is none. RMSE and Pearson's correlation
-come from torchmetrics. Its concordance has sample variances (divided by n - 1) where the field has population ones,
-which differ for short sequences; so concordance is ours, as is sign agreement. torchmetrics is imported when
-first used, since that takes seconds.
+come from torchmetrics. Its concordance has sample variances (divided by n - 1) where the field has population
+ones, which differ for short sequences; so concordance is ours, as is sign agreement. torchmetrics is imported
+when first used, since that takes seconds.
 """
 
 import warnings
