@@ -84,14 +84,15 @@ def _curves(axes: Axes, rows: pd.DataFrame, quantity: str) -> None:
         runs = drawn.loc[drawn["method"] == look.machine, "run"].nunique()
         faint = {"alpha": 0.55, "lw": 0.7} if runs > 1 else {"lw": 1.1}
         axes.plot(curve["step"], curve[quantity], color=look.colour, ls=look.line, label=str(run), **faint)
-        _stages(axes, curve, quantity, look.colour)
+        if quantity == "loss":
+            _stages(axes, curve, look.colour)
     axes.grid(axis="y")
 
 
-def _stages(axes: Axes, curve: pd.DataFrame, quantity: str, colour: str) -> None:
+def _stages(axes: Axes, curve: pd.DataFrame, colour: str) -> None:
     """A dot where a later stage of training begins."""
     starts = curve[curve["stage"].ne(curve["stage"].shift())].iloc[1:]
-    axes.plot(starts["step"], starts[quantity], "o", color=colour, ms=3.2, mec="white", mew=0.5)
+    axes.plot(starts["step"], starts["loss"], "o", color=colour, ms=3.2, mec="white", mew=0.5)
 
 
 def _legend(figure: Figure, axes: Axes, methods: Sequence[str]) -> None:
