@@ -27,7 +27,7 @@ def orthonormal_columns(size: int, rank: int) -> Tensor:
 
 
 def balanced_directions(sizes: Sequence[int], rank: int) -> list[Tensor]:
-    """(K0, rank), (K1, rank), ..., unit columns, such that their products over the modes cover all directions alike.
+    """(K0, rank), (K1, rank), ..., unit columns whose products over the modes cover all directions alike.
 
     A block of K0 K1 ... components takes every combination of the columns of one random orthogonal matrix a
     mode: the products form an orthonormal basis of all kernels, so the gains of a block at any frequency have
@@ -36,7 +36,7 @@ def balanced_directions(sizes: Sequence[int], rank: int) -> list[Tensor]:
     combinations, columns = list(product(*map(range, sizes))), []
     for _ in range(-(-rank // prod(sizes))):
         bases = [_orthogonal(size) for size in sizes]
-        order = torch.randperm(len(combinations)).tolist()
+        order = torch.randperm(len(combinations), device="cpu").tolist()  # also under a meta device
         columns += [[basis[:, i] for basis, i in zip(bases, combinations[at], strict=True)] for at in order]
     return [torch.stack(mode, dim=1) for mode in zip(*columns[:rank], strict=True)]
 
