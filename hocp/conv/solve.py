@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorly as tl
 import torch
-from tensorly.cp_tensor import CPTensor, cp_to_tensor
+from tensorly.cp_tensor import CPTensor, cp_normalize, cp_to_tensor
 from tensorly.decomposition import parafac, partial_tucker
 from tensorly.tucker_tensor import tucker_to_tensor
 from torch import Tensor
@@ -45,11 +45,10 @@ def fit_cp(
     with tl.backend_context("numpy", local_threadsafe=True):
         start = CPTensor((np.ones(rank), directions))
         try:
-            weights, factors = parafac(
-                array, rank, init=start, n_iter_max=iterations, tol=tolerance, normalize_factors=True
-            )
+            _, factors = parafac(array, rank, init=start, n_iter_max=iterations, tol=tolerance)
         except np.linalg.LinAlgError as error:
             raise ValueError(_failed(kernel, rank)) from error
+        weights, factors = cp_normalize((np.ones(rank), factors))
         found = cp_to_tensor((weights, factors))
     if not np.isfinite(found).all():
         raise ValueError(_failed(kernel, rank))

@@ -13,6 +13,8 @@ from functools import singledispatch
 import torch
 from torch import Tensor, nn
 
+from hocp.conv.geometry import MAX_ORDER
+
 INITS = ("identity", "average", "random")
 
 
@@ -63,8 +65,8 @@ def transduce(module: nn.Module, *, kernel_size: int = 3, init: str = "identity"
     Raises
     ------
     ValueError
-        If ``kernel_size`` is even, ``init`` unknown, or a layer has no rule; the text lists every such layer.
-        Rules for own layers are added with ``transduce_layer.register``.
+        If ``kernel_size`` is even, ``init`` unknown, the order 3 already, or a layer has no rule; the text
+        lists every such layer. Rules for own layers are added with ``transduce_layer.register``.
     """
     if (
         isinstance(kernel_size, bool)
@@ -78,13 +80,13 @@ def transduce(module: nn.Module, *, kernel_size: int = 3, init: str = "identity"
         )
     if init not in INITS:
         raise ValueError(f"init of transduce is {init!r}; expected one of {', '.join(INITS)}")
+    options = Options(kernel_size, init, _order(module))
     unknown = [f"{name or 'the module'} ({type(layer).__name__})" for name, layer in _unknown(module)]
     if unknown:
         raise ValueError(
             f"transduce has no rule for {', '.join(unknown)}; add one with @transduce_layer.register, or "
             "replace the layer"
         )
-    options = Options(kernel_size, init, _order(module))
     return _convert(deepcopy(module), options)
 
 
@@ -137,6 +139,8 @@ def _order(module: nn.Module) -> int:
             f"transduce found layers of orders {sorted(orders) or 'none'}; expected one order throughout. "
             "Replace the layers of another order"
         )
+    if max(orders) >= MAX_ORDER:
+        raise ValueError(f"the layers are of order {max(orders)}; transduce goes up to order {MAX_ORDER}")
     return orders.pop()
 
 

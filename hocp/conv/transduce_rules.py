@@ -44,7 +44,8 @@ def _cp(layer: CPConv, options: Options) -> CPConv:
     """A new temporal factor (K, R); every other tensor stays the same object."""
     layer.geometry = layer.geometry.with_new_mode(options.kernel_size)
     new = nn.Parameter(profile(options, layer.rank, layer.factors[0].detach()))
-    layer.factors = nn.ParameterList([*layer.factors[:2], new, *layer.factors[2:]])
+    factors = nn.ParameterList([*layer.factors[:2], new, *layer.factors[2:]])
+    layer.factors = factors.train(layer.training)
     layer.temporal_modes = (0, *(mode + 1 for mode in layer.temporal_modes))
     if layer.rank_norm is not None:
         layer.rank_norm = transduce_layer(layer.rank_norm, options)
@@ -56,8 +57,10 @@ def _separable(layer: SeparableDepthwise, options: Options) -> SeparableDepthwis
     """A new temporal factor, without a norm of its own: an untrained one would change the frames."""
     layer.geometry = layer.geometry.with_new_mode(options.kernel_size)
     new = nn.Parameter(profile(options, layer.channels, layer.factors[0].detach()))
-    layer.factors = nn.ParameterList([new, *layer.factors])
-    layer.norms = nn.ModuleList([nn.Identity(), *(transduce_layer(norm, options) for norm in layer.norms)])
+    layer.factors = nn.ParameterList([new, *layer.factors]).train(layer.training)
+    for mode, norm in enumerate(layer.norms):
+        layer.norms[mode] = transduce_layer(norm, options)
+    layer.norms.insert(0, nn.Identity().train(layer.training))
     layer.temporal_modes = (0, *(mode + 1 for mode in layer.temporal_modes))
     return layer
 
@@ -73,7 +76,7 @@ def inflate(kernel: Tensor, options: Options) -> Tensor:
 def _tucker(layer: TuckerConv, options: Options) -> TuckerConv:
     """An inflated core; the channel factors stay the same objects."""
     layer.geometry = layer.geometry.with_new_mode(options.kernel_size)
-    layer.core = nn.Parameter(inflate(layer.core.detach(), options))
+    layer.core = nn.Parameter(inflate(layer.core.detach(), options), requires_grad=layer.core.requires_grad)
     return layer
 
 
@@ -83,7 +86,10 @@ def _conv(layer: nn.Module, options: Options) -> nn.Module:
     if set(geometry.kernel_size) == {1}:
         options = replace(options, kernel_size=1, init="identity")
     kernel = inflate(layer.weight.detach(), options)
-    return as_module(kernel, bias=layer.bias, geometry=geometry.with_new_mode(options.kernel_size))
+    new = as_module(kernel, bias=layer.bias, geometry=geometry.with_new_mode(options.kernel_size))
+    for name, parameter in layer.named_parameters():
+        new.get_parameter(name).requires_grad_(parameter.requires_grad)
+    return new
 
 
 def _batch_norm(norm: nn.Module, options: Options) -> nn.Module:

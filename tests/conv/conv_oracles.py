@@ -43,7 +43,7 @@ def torch_conv(x: Tensor, kernel: Tensor, *, bias: Tensor | None, options: dict)
 
 @st.composite
 def convolutions(draw) -> dict:
-    """Order, sizes, stride, padding, dilation, padding mode, bias, rank and seed of a convolution that is legal."""
+    """A legal convolution: order, sizes, stride, padding, dilation, padding mode, bias, rank, seed."""
     order = draw(st.integers(1, 3))
 
     def each(low: int, high: int) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from hocp.conv import CPConv, SeparableDepthwise, TuckerConv
 
 
 def second_moments(make, order: int, *, depth: int = 12, seeds: int = 8) -> torch.Tensor:
-    """Second moment along a stack of layers with ReLU, geometric mean over seeds; periodic, so no edge loses any."""
+    """Second moment along a stack with ReLU, geometric mean over seeds; periodic, so no edge loses any."""
     size, runs = {1: 32, 2: 8, 3: 4}[order], []
     for seed in range(seeds):
         torch.manual_seed(seed)
