@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import tensorly as tl
 import torch
-from tensorly.cp_tensor import CPTensor, cp_normalize, cp_to_tensor
-from tensorly.decomposition import parafac, partial_tucker
-from tensorly.tucker_tensor import tucker_to_tensor
 from torch import Tensor
+
+# TensorLy is imported where a kernel is decomposed: building and training networks does without it.
 
 
 def fit_cp(
@@ -38,6 +36,10 @@ def fit_cp(
     ValueError
         If the kernel is not finite, or the solver's result is not.
     """
+    import tensorly as tl
+    from tensorly.cp_tensor import CPTensor, cp_normalize, cp_to_tensor
+    from tensorly.decomposition import parafac
+
     array = _finite(kernel)
     if not array.any():
         return torch.zeros(rank, dtype=torch.float64), [_ones(n, rank) for n in array.shape], 0.0
@@ -77,6 +79,10 @@ def fit_tucker(
     ValueError
         If the kernel is not finite.
     """
+    import tensorly as tl
+    from tensorly.decomposition import partial_tucker
+    from tensorly.tucker_tensor import tucker_to_tensor
+
     array = _finite(kernel)
     with tl.backend_context("numpy", local_threadsafe=True):
         (core, factors), _ = partial_tucker(array, list(rank), modes=[0, 1], n_iter_max=iterations)
