@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import warnings
 
 import numpy as np
 from PIL import Image, TiffImagePlugin  # noqa: F401 - Pillow knows TIFF only once this is imported
@@ -60,15 +61,23 @@ def decode(data: bytes) -> Picture:
     if not data:
         raise Quarantine("img_empty", "the file has no bytes")
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            if image.width * image.height > PIXELS:
-                raise Quarantine("img_undecodable", f"{image.width} x {image.height} pixels are too many")
-            image.load()
-            return _rgb(image)
+        with (
+            warnings.catch_warnings()
+        ):  # Pillow warns of sizes and odd metadata; what matters is checked below
+            warnings.simplefilter("ignore")
+            return _decode(data)
     except Quarantine:
         raise
     except Exception as error:  # decoders meet hostile bytes with every kind of exception
         raise Quarantine("img_undecodable", f"{type(error).__name__}: {_short(error)}") from None
+
+
+def _decode(data: bytes) -> Picture:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        if image.width * image.height > PIXELS:
+            raise Quarantine("img_undecodable", f"{image.width} x {image.height} pixels are too many")
+        image.load()
+        return _rgb(image)
 
 
 def _rgb(image: Image.Image) -> Picture:

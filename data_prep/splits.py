@@ -105,7 +105,9 @@ def _deal(faces: Sequence[Face], strata: Sequence[Hashable], parts: int, seed: i
         shares = [share for _, share in dealer.split(np.zeros(len(faces)), labels, groups)]
     if not all(map(len, shares)):
         raise ValueError(f"dealing {len(set(groups))} subjects or sessions left one of {parts} parts empty")
-    return {faces[i].item: part for part, share in enumerate(shares) for i in share}
+    # The dealer's seed decides only between groups of equal make-up; which part is which is drawn here.
+    order = np.random.default_rng(seed).permutation(parts).tolist()
+    return {faces[i].item: part for part, share in zip(order, shares, strict=True) for i in share}
 
 
 def _grouped(faces: Sequence[Face], split: Mapping[str, str], *, rule: str, seed: int) -> Plan:
