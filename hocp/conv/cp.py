@@ -20,7 +20,6 @@ from hocp.conv.dense import BATCH_NORMS, as_module, check_channels, geometry_of
 from hocp.conv.functional import check_factors, compute
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions, orthonormal_columns
-from hocp.conv.solve import fit_cp
 
 
 class CPConv(nn.Module):
@@ -236,6 +235,8 @@ class CPConv(nn.Module):
         ValueError
             If the module is no plain convolution, has groups or a non-finite kernel, or if the solver fails.
         """
+        from hocp.conv.solve import fit_cp  # here, since TensorLy takes a second to import
+
         geometry = geometry_of(conv)
         weights, factors, error = fit_cp(conv.weight.detach(), rank, iterations=iterations, seed=seed)
         layer = cls.from_factors(

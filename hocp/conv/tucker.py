@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 from hocp.conv.dense import as_module, check_channels, dense_conv, geometry_of
 from hocp.conv.geometry import Geometry
-from hocp.conv.solve import fit_tucker
 
 IMPLEMENTATIONS = ("factorized", "dense")
 
@@ -176,6 +175,8 @@ class TuckerConv(nn.Module):
             If the module is no plain convolution, has groups or a non-finite kernel, or the rank exceeds the
             channels.
         """
+        from hocp.conv.solve import fit_tucker  # here, since TensorLy takes a second to import
+
         geometry, pair = geometry_of(conv), _rank_pair(rank)
         for name, channels, own in zip(("out", "in"), conv.weight.shape, pair, strict=False):
             if own > channels:
