@@ -1,8 +1,8 @@
 """
 The face as points in space, and their picture.
 
-Axes: x to the right of the image, y down, z towards the viewer. The origin lies between eyes and nose tip; one
-unit is about two thirds of the width of a face. Landmarks follow the iBUG order: 0-16 jaw, 17-26 brows,
+Axes: x to the right of the image, y down, z to the viewer. The origin lies between eyes and nose tip, and
+one unit is about two thirds of the width of a face. Landmarks follow the iBUG order: 0-16 jaw, 17-26 brows,
 27-35 nose, 36-47 eyes, 48-59 outer and 60-67 inner lips; "left" below is the left of the image.
 """
 

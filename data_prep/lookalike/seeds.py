@@ -24,4 +24,5 @@ def stream(seed: int, *keys: int | str) -> np.random.Generator:
     if seed < 0:
         raise ValueError(f"seed is {seed}, expected an integer of at least 0: choose another --seed")
     words = [crc32(key.encode()) if isinstance(key, str) else int(key) for key in keys]
-    return np.random.default_rng(np.random.SeedSequence([seed, *words]))
+    # The count keeps ("a",) and ("a", 0) apart: a SeedSequence does not see zeros at the end.
+    return np.random.default_rng(np.random.SeedSequence([seed, len(words), *words]))

@@ -9,6 +9,7 @@ SEGMENTS_PER_SUBJECT = np.array([109, 97, 49, 13, 6, 1], float)
 # Session numbers of every culture code in the official list. Which culture a code means is in metadata.ini.
 SESSIONS = {1: (1, 31), 2: (33, 62), 3: (63, 93), 4: (95, 126), 5: (128, 163), 6: (164, 191)}
 CULTURES = ("Chinese", "English", "German", "Greek", "Hungarian", "Serbian")
+MOST_PEOPLE = 275  # as in the official list
 BOTH_PARTNERS = 102 / 173  # share of the sessions in which both partners have segments
 
 
@@ -60,10 +61,8 @@ def _seats(rng: np.random.Generator, people: int) -> list[tuple[int, int, int]]:
     sessions = [
         (code, number) for code, (first, last) in SESSIONS.items() for number in range(first, last + 1)
     ]
-    if people > len(sessions):
-        raise ValueError(
-            f"{people} subjects, expected at most {len(sessions)}: lower --subjects or --segments"
-        )
+    if people > MOST_PEOPLE:
+        raise ValueError(f"{people} subjects, expected at most {MOST_PEOPLE}: lower --subjects or --segments")
     seats: list[tuple[int, int, int]] = []
     # Cultures in turn, so that a small release has several.
     order = sorted(rng.permutation(len(sessions)), key=_turns(rng, sessions))
@@ -72,6 +71,7 @@ def _seats(rng: np.random.Generator, people: int) -> list[tuple[int, int, int]]:
         seats += [(code, session, int(subject)) for subject in pair[: 1 + (rng.random() < BOTH_PARTNERS)]]
         if len(seats) >= people:
             break
+    assert len(seats) >= people, "188 sessions seat 299 people on average, give or take 7"
     return seats[:people]
 
 
