@@ -22,42 +22,24 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 
 
-localrules:
-    all,
-    data,
-    train,
-    bench,
-    tables,
-    figures,
+#: Target -> the files that it asks for, and where they are.
+TARGETS = {
+    "data": (expand(rules.prepare.output, dataset=DATASETS), "<results>/data"),
+    "train": (expand(rules.evaluate_run.output, run=SPECS), "<results>/runs"),
+    "bench": ([COST, LAYERS], "<results>/bench"),
+    "tables": ([rule_named(stem).output for stem in TABLES], "<results>/tables"),
+    "figures": ([rule_named(stem).output for stem in FIGURES], "<figures>"),
+    "all": (rules.report.output, "<results>/report.html"),
+}
 
+for target, (files, place) in TARGETS.items():
 
-rule all:
-    default_target: True
-    input:
-        rules.report.output,
-
-
-rule data:
-    input:
-        expand(rules.prepare.output, dataset=DATASETS),
-
-
-rule train:
-    input:
-        expand(rules.evaluate_run.output, run=SPECS),
-
-
-rule bench:
-    input:
-        rules.cost.output,
-        rules.layers.output,
-
-
-rule tables:
-    input:
-        [rule_named(stem).output for stem in TABLES],
-
-
-rule figures:
-    input:
-        [rule_named(stem).output for stem in FIGURES],
+    rule:
+        name:
+            target
+        default_target: target == "all"
+        input:
+            files,
+        localrule: True
+        message:
+            "Done: " + workflow.pathvars.apply(place)

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -75,9 +76,10 @@ def options(values):
     return " ".join(f"--{name.replace('_', '-')} {json.dumps(value)}" for name, value in values.items())
 
 
-def takes_files(inputs):
-    """Options of a command that takes each of its inputs by name: `--runs {input.runs}`."""
-    return " ".join(f"--{name.replace('_', '-')} {{input.{name}:q}}" for name in inputs)
+def takes_files(inputs, names):
+    """Options of a command that takes its inputs by these names: `--runs results/demo/tables/runs.csv`."""
+    files = {name: [inputs[name]] if isinstance(inputs[name], str) else inputs[name] for name in names}
+    return " ".join(f"--{name.replace('_', '-')} {shlex.join(paths)}" for name, paths in files.items())
 
 
 def rule_named(name):

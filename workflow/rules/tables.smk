@@ -45,8 +45,9 @@ for stem, files in TABLES.items():
             mem_mb=500,
             gpu=0,
         params:
+            files=lambda wildcards, input, names=tuple(files): takes_files(input, names),
             prefix=subpath(output.csv, strip_suffix=".csv"),
         message:
             f"Setting {stem}"
         shell:
-            "python -m figures.{rule} --out {params.prefix:q} " + takes_files(files) + " > {log:q} 2>&1"
+            "python -m figures.{rule} --out {params.prefix:q} {params.files} > {log:q} 2>&1"
