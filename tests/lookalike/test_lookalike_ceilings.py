@@ -35,9 +35,8 @@ def test_regression_finds_what_is_there_and_nothing_else():
 def test_windows_by_hand():
     course = np.arange(40.0)[:, None] ** 2
     features = window_features(course, np.array([0, 20, 39]), window=4)
-    np.testing.assert_allclose(
-        features[0], [(0 + 1 + 4 + 9) / 4, np.std([0, 1, 4, 9]), np.sqrt((1 + 9 + 25) / 3), 0]
-    )
+    first = [(0 + 1 + 4 + 9) / 4, np.std([0, 1, 4, 9]), np.sqrt((1 + 9 + 25) / 3), 0]
+    np.testing.assert_allclose(features[0], first)
     np.testing.assert_allclose(features[1, 0], (18**2 + 19**2 + 20**2 + 21**2) / 4)
     np.testing.assert_allclose(features[2, [0, 3]], [(36**2 + 37**2 + 38**2 + 39**2) / 4, 39**2])
 

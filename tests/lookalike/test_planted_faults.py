@@ -37,13 +37,8 @@ def test_a_check_can_fail(releases):
     checks = fault_checks.afew_va(releases["afew_va"])
     items = {fault["kind"]: fault["item"] for fault in fault_checks.planted(releases["afew_va"])}
     other = items["null as valence"]
-    for kind in (
-        "gap in the keys",
-        "no PNG file",
-        "empty PNG file",
-        "wrong number of landmarks",
-        "no landmarks",
-    ):
+    kinds = ("gap in the keys", "no PNG file", "empty PNG file", "wrong number of landmarks", "no landmarks")
+    for kind in kinds:
         assert not checks[kind](other)
 
 
