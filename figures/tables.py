@@ -87,7 +87,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return result
 
 
-def markdown(block: Block) -> str:
+def markdown(block: Block, *, title: bool = True) -> str:
     """A block as a pipe table under its title, notes below.
 
     Pipe tables have one row of headings: with groups, it holds them and the columns' names follow in bold.
@@ -100,7 +100,7 @@ def markdown(block: Block) -> str:
     body = [_section(row[0], len(names)) if len(row) == 1 else row for row in block.rows]
     lines = [_pipe(row) for row in (heads[0], ruler, *heads[1:], *body)]
     notes = [f"\n{note}" for note in block.notes]
-    return "\n".join([f"**{block.title}**\n", *lines, *notes]) + "\n"
+    return "\n".join([f"**{block.title}**\n"] * title + [*lines, *notes]) + "\n"
 
 
 def _group_cells(columns: Sequence[Column]) -> list[str]:

@@ -7,7 +7,7 @@ TABLES = {
     "tab_afew_va": {"runs": RUNS, "published": PUBLISHED},
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
     "tab_cifar": {"cost": COST, "published": PUBLISHED},
-    "tab_layers": {"layers": LAYERS, "cost": COST},
+    "tab_layers": {"layers": LAYERS},
     "tab_data": {
         "facts": expand(rules.prepare.output.facts, dataset=DATASETS),
         "manifest": expand(rules.prepare.output.manifest, dataset=DATASETS),

@@ -1,0 +1,176 @@
+"""Tables in the README, rewritten between markers from a scenario's CSV files, or checked against them.
+
+``python -m figures.readme --readme README.md --tables results/demo/tables --scenario demo [--check]``
+
+``<!-- table:headline -->`` ... ``<!-- /table -->`` holds the claims that matter, ``<!-- table:tab_sewa -->``
+one table: paper, ours, verdict.
+"""
+
+import argparse
+import csv
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from figures import verdicts
+from figures.emotion_tables import QUOTED
+from figures.labels import label
+from figures.tables import Block, Column, markdown
+from hocp.contracts import published
+from hocp.contracts.files import publish
+
+MARKERS = re.compile(r"(<!-- table:(\w+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
+EMOTION = published.EMOTION
+#: Methods on the first screen; the tables have all of them.
+HEADLINE = {
+    "affectnet": ("resnet18", "hocp"),
+    "sewa": ("r2plus1d18", "hocp_scratch", "hocp_transduction"),
+    "afew_va": ("r2plus1d18", "hocp_scratch", "hocp_transduction"),
+}
+Rows = list[dict[str, str]]
+Reader = Callable[[str], Rows]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Rewrite the README, or with --check only compare; status 1 when it differs."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--readme", required=True, type=Path, metavar="MD")
+    parser.add_argument("--tables", required=True, type=Path, metavar="DIR", help="folder of tab_*.csv")
+    parser.add_argument("--scenario", required=True, help="where the numbers come from, for the reader")
+    parser.add_argument("--published", metavar="YAML", help="default: results/published/paper.yaml")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing, fail when a table is out of date"
+    )
+    args = parser.parse_args(argv)
+    text = args.readme.read_text("utf-8")
+    known = published.load(args.published)
+    try:
+        renewed = renew(text, lambda stem: read(args.tables, stem), known, args.scenario)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"figures.readme: {args.readme}: {error}", file=sys.stderr)
+        return 2
+    if args.check:
+        stale = [name for name, old, new in differences(text, renewed) if old != new]
+        if stale:
+            print(f"{args.readme}: out of date: {', '.join(stale)}; run this command without --check")
+        return bool(stale)
+    if renewed != text:
+        with publish(args.readme) as scratch:
+            scratch.write_text(renewed, "utf-8")
+    return 0
+
+
+def read(folder: Path, stem: str) -> Rows:
+    """Rows of one table's long form."""
+    with (folder / f"{stem}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def renew(text: str, rows_of: Reader, known: published.Published, scenario: str) -> str:
+    """The README with every marked table made anew.
+
+    Raises
+    ------
+    ValueError
+        If there is no marker, or one names no table.
+    """
+    if not MARKERS.search(text):
+        raise ValueError("no marker; put <!-- table:headline --> and <!-- /table --> where a table belongs")
+    return MARKERS.sub(lambda m: f"{m[1]}{_table(m[2], rows_of, known, scenario)}{m[4]}", text)
+
+
+def differences(old: str, new: str) -> list[tuple[str, str, str]]:
+    """Name, old and new text of each marked table."""
+    return [(a[2], a[3], b[3]) for a, b in zip(MARKERS.finditer(old), MARKERS.finditer(new), strict=True)]
+
+
+def _table(name: str, rows_of: Reader, known: published.Published, scenario: str) -> str:
+    """One table as Markdown, without its title: the README has words of its own around it."""
+    if name == "headline":
+        blocks = headline(rows_of, known, scenario)
+    elif name.removeprefix("tab_") in EMOTION:
+        blocks = [_emotion(rows_of(name), known, scenario)]
+    elif name in ("tab_sizes", "tab_cifar"):
+        blocks = [_claims([_claim(row) for row in rows_of(name) if row["verdict"] != verdicts.NOT_PUBLISHED],
+                          rows_of(name), known)]  # fmt: skip
+    else:
+        legal = ["headline", "tab_sizes", "tab_cifar", *(f"tab_{dataset}" for dataset in EMOTION)]
+        raise ValueError(f"marker table:{name}: expected one of {', '.join(legal)}")
+    return "\n".join(markdown(block, title=False) for block in blocks)
+
+
+def headline(rows_of: Reader, known: published.Published, scenario: str) -> list[Block]:
+    """What does not depend on data, and the concordance on the three data sets."""
+    sizes, cifar = rows_of("tab_sizes"), rows_of("tab_cifar")
+    reported = [row for row in sizes if row["part"] == "sizes"] + [
+        row for row in cifar if row["part"] == "cifar"
+    ]
+    bars = [row for row in sizes if row["part"] == "flop_figure"]
+    lines = [_claim(row) for row in reported] + [_bars(bars)]
+    emotion = [row for d in EMOTION for row in rows_of(f"tab_{d}") if row["method"] in HEADLINE[d]]
+    return [_claims(lines, reported + bars, known), _emotion(emotion, known, scenario)]
+
+
+def _claims(lines: list[list[str]], rows: Rows, known: published.Published) -> Block:
+    columns = [Column(name="Follows from definitions"), Column(name="paper", align="r"),
+               Column(name="ours", align="r"), Column(name="verdict")]  # fmt: skip
+    return Block(title="", columns=columns, rows=lines, notes=[_legend(rows, known)])
+
+
+def _claim(row: dict[str, str]) -> list[str]:
+    """A line of one number with its unit."""
+    unit = {"millions": " M", "1": "", "%": " %", "10^9": " G", "GFLOPs": " GFLOPs"}[row["unit"]]
+    ours = f"{row['ours']}{unit}" if row["ours"] else ""
+    name = f"{row['name']}, {row['quantity']}"
+    return [name, verdicts.marked(row["published"] + unit, row["confidence"]), ours, row["verdict"]]
+
+
+def _bars(bars: Rows) -> list[str]:
+    """All bars of the FLOP figure in one line."""
+    low, high = (f"{bound(float(row['published']) for row in bars):.2f}" for bound in (min, max))
+    good = sum(row["verdict"] == verdicts.REPRODUCED for row in bars)
+    said = verdicts.REPRODUCED if good == len(bars) else f"{good} of {len(bars)} reproduced"
+    paper = verdicts.marked(f"{low} to {high} GFLOPs", bars[0]["confidence"])
+    return [f"FLOP figure, {len(bars)} bars", paper, f"{good} equal to 5 decimals", said]
+
+
+def _shown(row: dict[str, str]) -> bool:
+    """Whether a row of an emotion table goes into the README: concordance of what the paper trained."""
+    return row["metric"] == "ccc" and row["published"] != "" and row["reason"] != QUOTED
+
+
+def _emotion(rows: Rows, known: published.Published, scenario: str) -> Block:
+    """Concordance a line a method: published on real data, ours on the data of this scenario."""
+    rows = [row for row in rows if _shown(row)]
+    kinds = sorted({row["data"] for row in rows if row["data"]})
+    heading = f"ours, {' and '.join(kinds) or 'no'} data"
+    columns = [
+        Column(name="CCC, valence / arousal"),
+        Column(name="paper, real data", align="r"),
+        Column(name=heading, align="r"),
+        Column(name="verdict"),
+    ]
+    lines: list[list[str]] = []
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        of_dataset = [row for row in rows if row["dataset"] == dataset]
+        for setting, method in dict.fromkeys((row["setting"], row["method"]) for row in of_dataset):
+            pair = [row for row in of_dataset if (row["setting"], row["method"]) == (setting, method)]
+            lines.append(_pair(label("datasets", dataset).name, pair))
+    notes = [_legend(rows, known), f"Ours: scenario `{scenario}`."]
+    return Block(title="", columns=columns, rows=lines, notes=notes)
+
+
+def _pair(dataset: str, pair: Rows) -> list[str]:
+    paper = " / ".join(verdicts.marked(row["published"], row["confidence"]) for row in pair)
+    ours = " / ".join(row["ours"] or "none" for row in pair) if any(row["ours"] for row in pair) else ""
+    said = verdicts.summary(verdicts.Verdict(row["verdict"], row["reason"]) for row in pair)
+    return [f"{dataset}, {pair[0]['name']}", paper, ours, said]
+
+
+def _legend(rows: Rows, known: published.Published) -> str:
+    return verdicts.legend((row["confidence"] for row in rows if row["confidence"]), known.levels)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The tables in the README are those of the CSV files, or the check says which are not."""
+
+import pytest
+from table_inputs import METHODS, pipe_rows, runs, write_cost, write_runs
+
+from figures import readme, tab_afew_va, tab_affectnet, tab_cifar, tab_sewa, tab_sizes
+
+MARKED = (
+    "# Title\n\n<!-- table:headline -->\nold\n<!-- /table -->\n\nBetween.\n\n"
+    "<!-- table:tab_sewa -->\n<!-- /table -->\nEnd.\n"
+)
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    """Folder with every table that the README can show, all runs on generated data at 0.5."""
+    folder = tmp_path_factory.mktemp("tables")
+    found = write_runs(folder / "runs.csv", [row for dataset in METHODS for row in runs(dataset)])
+    cost = write_cost(folder / "cost.csv")
+    for command in (tab_affectnet, tab_sewa, tab_afew_va, tab_sizes, tab_cifar):
+        option = ["--runs", found] if command in (tab_affectnet, tab_sewa, tab_afew_va) else ["--cost", cost]
+        command.main([*option, "--out", str(folder / command.__name__.rpartition(".")[2])])
+    return folder
+
+
+def call(tmp_path, tables, text, *options):
+    place = tmp_path / "README.md"
+    place.write_text(text)
+    status = readme.main(["--readme", str(place), "--tables", str(tables), "--scenario", "made_up", *options])
+    return status, place.read_text()
+
+
+def test_only_what_is_between_the_markers_changes(tmp_path, tables):
+    status, text = call(tmp_path, tables, MARKED)
+    assert status == 0
+    assert text.startswith("# Title\n\n<!-- table:headline -->\n|")
+    assert "old" not in text
+    assert "\n\nBetween.\n\n<!-- table:tab_sewa -->\n|" in text
+    assert text.endswith("<!-- /table -->\nEnd.\n")
+
+
+def test_rewriting_twice_changes_nothing(tmp_path, tables):
+    _, once = call(tmp_path, tables, MARKED)
+    assert call(tmp_path, tables, once) == (0, once)
+
+
+def test_paper_ours_verdict(tmp_path, tables):
+    _, text = call(tmp_path, tables, MARKED)
+    lines = pipe_rows(text)
+    assert ["ResNet-18 3-D, parameters", "33 Mˢ", "33.167 M", "reproduced"] in lines
+    assert ["FLOP figure, 15 bars", "3.48 to 231.95 GFLOPsᵛ", "15 equal to 5 decimals", "reproduced"] in lines
+    assert ["SEWA, HO-CPConv, transduction", "0.75ʳ / 0.52ʳ", "0.500 / 0.500",
+            "not comparable: generated data"] in lines  # fmt: skip
+    assert "ours, generated data" in text
+    assert "remembered only" in text
+    assert "scenario `made_up`" in text
+
+
+def test_a_table_shows_every_method_that_the_paper_trained(tmp_path, tables):
+    _, text = call(tmp_path, tables, "<!-- table:tab_sewa -->\n<!-- /table -->\n")
+    names = [line[0] for line in pipe_rows(text)[2:]]
+    assert len(names) == len(METHODS["sewa"])
+    assert not [name for name in names if "TRL" in name]
+
+
+def test_check_passes_on_a_fresh_readme_and_names_a_stale_table(tmp_path, tables, capsys):
+    _, fresh = call(tmp_path, tables, MARKED)
+    assert call(tmp_path, tables, fresh, "--check") == (0, fresh)
+    stale = fresh.replace("0.75ʳ / 0.52ʳ", "0.75ʳ / 0.99ʳ", 1)
+    status, text = call(tmp_path, tables, stale, "--check")
+    assert (status, text) == (1, stale)  # the check writes nothing
+    assert "out of date: headline;" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("no marker here", "no marker; put"),
+        ("<!-- table:tab_moon -->\n<!-- /table -->\n", "marker table:tab_moon: expected one of headline"),
+    ],
+)
+def test_what_cannot_be_filled_is_named(tmp_path, tables, capsys, text, message):
+    assert call(tmp_path, tables, text) == (2, text)
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_table_leaves_the_readme_alone(tmp_path, capsys):
+    assert call(tmp_path, tmp_path, MARKED) == (2, MARKED)
+    assert "tab_sizes.csv" in capsys.readouterr().err
