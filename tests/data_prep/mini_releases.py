@@ -228,8 +228,12 @@ def raters(frames: int, centre: float) -> np.ndarray:
 
 
 def segment(folder: Path, session: int, *, frames: int = 21, first: int = 101, **changes) -> str:
-    """One segment; returns its name. Changes: video, valence, arousal, landmarks, modality, prefix."""
-    name = SEGMENT.format(session=session, subject=2 * session, first=first, last=first + frames - 1)
+    """One segment; returns its name.
+
+    Changes: video, valence, arousal, landmarks, modality, prefix, subject.
+    """
+    subject = changes.get("subject", 2 * session)
+    name = SEGMENT.format(session=session, subject=subject, first=first, last=first + frames - 1)
     name = changes.get("prefix", "SAH") + name[3:]
     home, mode = folder / name, changes.get("modality", "V")
     content = changes.get("video", video(frames))

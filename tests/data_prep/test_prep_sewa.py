@@ -1,0 +1,225 @@
+"""SEWA Basic: what belongs together in time, on which scale, and who must stay on one side."""
+
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+from mini_releases import landmark_text, options, points, prepared, raters, segment, sewa, table, video, write
+
+from data_prep import sewa as reader
+from data_prep import sewa_files
+from data_prep.record import Quarantine
+from data_prep.tree import Tree
+from hocp.contracts import manifest
+
+
+def facts(source) -> manifest.Facts:
+    return manifest.read_facts(source.with_name(source.name + "-out") / "manifest.json")
+
+
+def test_frames_labels_and_landmarks_belong_together(tmp_path):
+    names = sewa(tmp_path / "a")
+    items = prepared("sewa", tmp_path / "a", "--margin", "1.0", side=40)
+    assert len(items) == 30 and {item.status for item in items.values()} == {"ok"}
+    with h5py.File(tmp_path / "a-out/crops.h5") as file:
+        crops = file["crops"][:]
+    for index in (0, 5, 10, 15, 20):
+        item = items[f"{names[1]}/{index:06d}"]
+        assert (item.clip, item.frame, item.group) == (names[1], index, "S002")
+        assert item.valence == pytest.approx(2 * (0.44 + index / 1000) - 1, abs=1e-6)  # mean of five raters
+        assert abs(crops[item.row][..., 2].mean() - 2 * index) < 4  # frame i is painted with blue 2 i
+        assert np.abs(crops[item.row][20, :, 0].astype(int) - np.arange(60, 100)).mean() < 4
+    assert facts(tmp_path / "a").fps == 10 and facts(tmp_path / "a").frame_step == 5
+    assert "annotations V, mean of the value columns" in facts(tmp_path / "a").release
+
+
+def test_step_of_one_keeps_all(tmp_path):
+    sewa(tmp_path / "a")
+    assert len(prepared("sewa", tmp_path / "a", "--frame-step", "1")) == 6 * 21
+
+
+@pytest.mark.parametrize("kind", ["unit", "signed"])
+def test_scale_is_measured_and_recorded(tmp_path, kind):
+    names = sewa(tmp_path / "a", 5)
+    values = raters(21, 0.5) if kind == "unit" else raters(21, 0.5) - 1.0
+    names.append(segment(tmp_path / "a", 6, valence=table(values), arousal=table(values)))
+    items, scale = prepared("sewa", tmp_path / "a"), facts(tmp_path / "a").scale
+    native = 0.5 if kind == "unit" else -0.5
+    assert (scale["factor"], scale["offset"]) == ((2.0, -1.0) if kind == "unit" else (1.0, 0.0))
+    assert scale["native_min"] == pytest.approx(min(native, 0.4))
+    assert items[f"{names[-1]}/000000"].valence == pytest.approx(
+        scale["factor"] * native + scale["offset"], abs=1e-6
+    )
+
+
+def test_mixed_scale_stops(tmp_path):
+    sewa(tmp_path / "a", 5)
+    segment(tmp_path / "a", 6, valence=table(raters(21, -0.5)))
+    with pytest.raises(ValueError, match="no common scale"):
+        prepared("sewa", tmp_path / "a")
+    assert not (tmp_path / "a-out").exists()
+
+
+def test_modality_and_column_are_choices(tmp_path):
+    for session in range(1, 7):
+        segment(tmp_path / "a", session, modality="AV")
+    with pytest.raises(ValueError, match="none usable: 30 label_null"):
+        prepared("sewa", tmp_path / "a")
+    items = prepared("sewa", tmp_path / "a", "--modality", "AV", "--column", "r1")
+    assert min(item.valence for item in items.values()) == pytest.approx(2 * (0.4 - 0.02) - 1)
+    assert "annotations AV, column r1" in facts(tmp_path / "a").release
+    with pytest.raises(ValueError, match="no column 'gold'; expected 'mean' or one of"):
+        prepared("sewa", tmp_path / "a", "--modality", "AV", "--column", "gold")
+
+
+SHORT, LONG, SLIGHTLY = video(14), video(30), video(22)
+CUT = video(21)[:4000]
+NAN = raters(21, 0.4)
+NAN[10, 3] = np.nan
+WILD = raters(21, 0.4)
+WILD[10] = 3.7
+
+
+@pytest.mark.parametrize(
+    ("changes", "statuses"),
+    [
+        ({"video": b""}, ["img_empty"] * 5),
+        ({"video": None}, ["img_missing"] * 5),
+        ({"video": b"RIFFxxxxAVI nothing"}, ["img_undecodable"] * 5),
+        ({"video": SHORT}, ["ok"] * 3 + ["frame_gap"] * 2),
+        ({"video": LONG}, ["frame_extra"] * 5),
+        ({"video": SLIGHTLY}, ["ok"] * 5),
+        ({"valence": None}, ["label_null"] * 5),
+        ({"arousal": ""}, ["label_null"] * 5),
+        ({"arousal": "frame_idx,r1\n"}, ["label_null"] * 5),
+        ({"arousal": "no table"}, ["label_null"] * 5),
+        ({"arousal": table(raters(12, 0.4))}, ["ok"] * 3 + ["label_null"] * 2),
+        ({"valence": table(NAN)}, ["ok", "ok", "label_nan", "ok", "ok"]),
+        ({"valence": table(WILD)}, ["ok", "ok", "label_range", "ok", "ok"]),
+        ({"landmarks": {11: landmark_text(np.full((49, 2), -1.0))}}, ["ok", "ok", "lnd_missing", "ok", "ok"]),
+        ({"landmarks": {11: None}}, ["ok", "ok", "lnd_missing", "ok", "ok"]),
+        ({"landmarks": {11: "one line"}}, ["ok", "ok", "lnd_missing", "ok", "ok"]),
+        ({"landmarks": {11: landmark_text(points(68))}}, ["ok", "ok", "lnd_count", "ok", "ok"]),
+        (
+            {"landmarks": {11: landmark_text(points(49, (500, 20, 9, 9)))}},
+            ["ok", "ok", "box_bad", "ok", "ok"],
+        ),
+    ],
+)
+def test_faults(tmp_path, changes, statuses):
+    sewa(tmp_path / "a", 5)
+    name = segment(tmp_path / "a", 6, **changes)
+    items = prepared("sewa", tmp_path / "a")
+    assert [item.status for item in items.values() if item.clip == name] == statuses
+    assert {item.status for item in items.values() if item.clip != name} == {"ok"}
+
+
+def test_a_video_cut_half_way_keeps_what_came_before(tmp_path):
+    sewa(tmp_path / "a", 5)
+    name = segment(tmp_path / "a", 6, video=CUT)
+    items = [item for item in prepared("sewa", tmp_path / "a").values() if item.clip == name]
+    usable = [item.usable for item in items]
+    assert usable == sorted(usable, reverse=True) and not usable[-1]
+    assert {item.status for item in items if not item.usable} <= {"frame_gap", "img_undecodable"}
+
+
+def test_counts_that_differ_are_noted(tmp_path):
+    sewa(tmp_path / "a", 5)
+    name = segment(tmp_path / "a", 6, video=video(22, rate=25))
+    item = prepared("sewa", tmp_path / "a")[f"{name}/000000"]
+    assert "the video has 22 frames, its name says 21" in item.note
+    assert "states 25 frames a second, expected 50" in item.note
+
+
+def test_same_footage_under_two_names_counts_once(tmp_path):
+    sewa(tmp_path / "a")
+    twin = segment(tmp_path / "a", 1, prefix="SSL")
+    overlap = segment(tmp_path / "a", 2, first=113)  # frames 113 to 133 against 101 to 121
+    partner = segment(tmp_path / "a", 3, subject=5)  # the other person of session 3, same frame numbers
+    items = prepared("sewa", tmp_path / "a")
+    statuses = {
+        clip: [i.status for i in items.values() if i.clip == clip] for clip in (twin, overlap, partner)
+    }
+    assert statuses[twin] == ["dup_content"] * 5 and "SAH_C1_S001" in items[f"{twin}/000000"].note
+    assert (
+        statuses[overlap] == ["dup_content"] * 3 + ["ok"] * 2
+    )  # 113, 118, 123 lie within a step of 101 ... 121
+    assert statuses[partner] == ["ok"] * 5
+
+
+def test_a_broken_first_copy_does_not_spoil_the_second(tmp_path):
+    sewa(tmp_path / "a")
+    shutil.rmtree(tmp_path / "a/SAH_C1_S001_P002_VC1_000101_000121")
+    segment(tmp_path / "a", 1, video=b"")
+    twin = segment(tmp_path / "a", 1, prefix="SSL")
+    assert {i.status for i in prepared("sewa", tmp_path / "a").values() if i.clip == twin} == {"ok"}
+
+
+def test_segment_in_two_folders(tmp_path):
+    names = sewa(tmp_path / "a")
+    shutil.copytree(tmp_path / f"a/{names[0]}", tmp_path / f"a/copy/{names[0]}")
+    items = prepared("sewa", tmp_path / "a")
+    assert [item.clip for item in items.values() if item.status == "dup_key"] == [names[0]]
+    assert sum(item.usable for item in items.values()) == 30
+
+
+def test_sessions_stay_whole(tmp_path):
+    for session in range(1, 11):
+        segment(tmp_path / "a", session)
+        segment(tmp_path / "a", session, first=901, prefix="SVL")
+    for ratio, sizes in (
+        ("3:1:1", {"train": 6, "val": 2, "test": 2}),
+        ("8:1:1", {"train": 8, "val": 1, "test": 1}),
+    ):
+        items = prepared("sewa", tmp_path / "a", "--split", ratio).values()
+        pairs = {(item.group, item.split) for item in items}
+        assert len(pairs) == 10
+        assert {split: sum(s == split for _, s in pairs) for split in sizes} == sizes
+
+
+def test_unpacked_archives_are_read_too(tmp_path):
+    names = sewa(tmp_path / "a")
+    expected = prepared("sewa", tmp_path / "a")
+    for name in names:
+        for kind in ("Landmarks", "Valence", "Arousal"):
+            archive = tmp_path / f"a/{name}/{name}-{kind}.zip"
+            shutil.unpack_archive(archive, archive.parent)
+            archive.unlink()
+    assert prepared("sewa", tmp_path / "a") == expected
+
+
+@pytest.mark.parametrize(
+    ("numbers", "first", "last", "expected"),
+    [
+        (range(1, 22), 101, 121, 1),
+        (range(21), 101, 121, 0),
+        (range(101, 122), 101, 121, 101),
+        (range(105, 119), 101, 121, 101),  # the recording's numbers, some lost at both ends
+        (range(3, 22), 101, 121, 1),
+        (range(1, 22), 1, 21, 1),
+        (range(21), 1, 21, 0),
+        (range(1, 200), 5, 204, 1),
+    ],
+)
+def test_where_counting_starts(numbers, first, last, expected):
+    assert sewa_files.origin(list(numbers), first, last) == expected
+
+
+@pytest.mark.parametrize("header", ["frame_idx,r1,r2,r3,r4,r5", ""])
+@pytest.mark.parametrize("first", [0, 1, 101])
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_tables_with_header_and_without(header, first, separator):
+    text = table(raters(21, 0.3), header=header, first=first).replace(",", separator)
+    series = sewa_files.Series(text, column="mean", first=101, last=121, what="valence")
+    assert [series.at(index) for index in range(21)] == pytest.approx(
+        [0.3 + index / 1000 for index in range(21)]
+    )
+    with pytest.raises(Quarantine, match="label_null"):
+        series.at(21)
+
+
+def test_nothing_recognised(tmp_path):
+    write(tmp_path / "a", "SAH_C1_S001_P001_VC1_000001_000100/metadata.ini", "")
+    with pytest.raises(ValueError, match="no segment of SEWA Basic recognised"):
+        reader.locate(Tree(tmp_path / "a"), options("sewa"))
