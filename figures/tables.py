@@ -1,4 +1,4 @@
-"""Tables as a reader sees them: one description, written as CSV (long), Markdown and LaTeX (wide)."""
+"""Tables as a reader sees them: one description; as CSV (long), as Markdown, LaTeX and a page (wide)."""
 
 import argparse
 import csv
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 
+from figures.pages import page
 from hocp.contracts.files import publish
 
 #: Characters that LaTeX does not take as they are. Superscript letters carry the confidence of a number.
@@ -55,12 +56,12 @@ def write(
     *,
     blocks: Sequence[Block],
 ) -> None:
-    """Publish PREFIX.csv, PREFIX.md and PREFIX.tex; if one cannot be made, none of them changes.
+    """Publish PREFIX.csv, PREFIX.md, PREFIX.tex and PREFIX.html; if one cannot be made, none of them changes.
 
     Parameters
     ----------
     prefix : path
-        Place and stem of the three files.
+        Place and stem of the four files.
     columns, rows
         The long form: one row a number; None becomes an empty cell.
     blocks : sequence of Block
@@ -70,7 +71,7 @@ def write(
     with ExitStack() as stack:
         scratch = {
             suffix: stack.enter_context(publish(prefix.with_name(prefix.name + suffix)))
-            for suffix in (".csv", ".md", ".tex")
+            for suffix in (".csv", ".md", ".tex", ".html")
         }
         with scratch[".csv"].open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, extrasaction="raise", lineterminator="\n")
@@ -78,12 +79,15 @@ def write(
             writer.writerows(rows)
         scratch[".md"].write_text("\n".join(map(markdown, blocks)), "utf-8")
         scratch[".tex"].write_text(latex_head(prefix.name) + "\n".join(map(latex, blocks)), "utf-8")
+        scratch[".html"].write_text(page(prefix.name, blocks), "utf-8")
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
     """Command line that every table starts from: its docstring's first line and ``--out PREFIX``."""
     result = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
-    result.add_argument("--out", required=True, metavar="PREFIX", help="writes PREFIX.csv, .md and .tex")
+    result.add_argument(
+        "--out", required=True, metavar="PREFIX", help="writes PREFIX.csv, .md, .tex and .html"
+    )
     return result
 
 

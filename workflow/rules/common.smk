@@ -87,6 +87,8 @@ def rule_named(name):
     return getattr(rules, name)
 
 
-def labels_of(stem):
-    """Columns of the report's index."""
-    return {"name": stem, "data": CONFIG["data"]["source"]}
+def labels_of(stem, files):
+    """Columns of the report's index; analytic is what reads no data set, schematic what reads nothing."""
+    analytic = "analytic" if files else "schematic"
+    from_data = set(files) - {"cost", "layers", "published"}
+    return {"name": stem, "data": CONFIG["data"]["source"] if from_data else analytic}

@@ -46,7 +46,7 @@ for stem, files in FIGURES.items():
             picture=report(
                 f"<figures>/{stem}.png",
                 category="Figures",
-                labels=labels_of(stem),
+                labels=labels_of(stem, files),
                 caption=f"../report/{stem}.rst",
             ),
         log:

@@ -27,12 +27,13 @@ for stem, files in TABLES.items():
             code=sources(f"figures.{stem}"),
         output:
             csv=f"<results>/tables/{stem}.csv",
-            markdown=report(
-                f"<results>/tables/{stem}.md",
+            page=report(
+                f"<results>/tables/{stem}.html",
                 category="Tables",
-                labels=labels_of(stem),
+                labels=labels_of(stem, files),
                 caption=f"../report/{stem}.rst",
             ),
+            markdown=f"<results>/tables/{stem}.md",
             latex=f"<results>/tables/{stem}.tex",
         log:
             f"<logs>/{stem}.log",
