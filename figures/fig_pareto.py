@@ -11,12 +11,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator, NullLocator
 
 from figures import style
 from figures.labels import label, labels, ordered
 
-COSTS = {"parameters": "parameters", "macs": "multiply-adds", "seconds": "training time (s)"}
+COSTS = {"parameters": "parameters", "macs": "multiply-adds a frame", "seconds": "training time (s)"}
 FRONTS = {"valence": "-", "arousal": ":"}
 METRIC = "ccc"
 
@@ -58,11 +58,25 @@ def draw(runs: pd.DataFrame) -> Figure:
         for axes, cost in zip(line, COSTS, strict=True):
             _panel(axes, rows, cost)
         line[0].set_ylabel(f"CCC, {label('datasets', dataset).name}")
-    for axes, words in zip(grid[-1], COSTS.values(), strict=True):
+    for axes, (cost, words) in zip(grid[-1], COSTS.items(), strict=True):
         axes.set_xlabel(words)
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.set_xticks(ticks(*axes.get_xlim()))
+        axes.xaxis.set_major_formatter("{x:g}" if cost == "seconds" else EngFormatter(sep=" "))
     _legend(figure, methods)
     style.mark_generated(figure, style.one_kind(runs["data"], place="runs"))
     return figure
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Three to six round places on a logarithmic axis; evenly spaced ones where it spans little."""
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5)):
+        places = [step * decade for decade in decades for step in steps if low <= step * decade <= high]
+        if len(places) >= 3:
+            return places
+    even = MaxNLocator(nbins=5, min_n_ticks=3).tick_values(low, high)
+    return [place for place in even if low <= place <= high]
 
 
 def front(costs: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -84,9 +98,6 @@ def _panel(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
             axes.plot(points[cost], points["value"], ls="none", marker=look.marker, mfc=face, mec=look.colour,
                       mew=1.0, ms=5.5, label=f"{method}:{dimension}")  # fmt: skip
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=" " if cost != "seconds" else ""))
-    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(0.14)
     axes.grid(axis="y")
     _missing(axes, rows, shown, cost)

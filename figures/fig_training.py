@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,8 +17,8 @@ from figures.labels import label, labels, ordered
 
 ROWS = {
     "loss": "training loss",
-    "val_valence_ccc": "validation CCC,\nvalence",
-    "val_arousal_ccc": "validation CCC,\narousal",
+    "val_valence_ccc": "validation\nvalence CCC",
+    "val_arousal_ccc": "validation\narousal CCC",
 }
 NOT_EVALUATED = "not evaluated\nduring training"
 
@@ -46,7 +47,7 @@ def read(paths: Sequence[str | Path], manifests: Sequence[str | Path]) -> pd.Dat
 
 
 def draw(histories: pd.DataFrame) -> Figure:
-    """One thin line a run; the colour tells the method.
+    """One line a run; where a method has several, they are faint and their mean is drawn over them.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ def draw(histories: pd.DataFrame) -> Figure:
     datasets = ordered("datasets", histories["dataset"])
     methods = ordered("methods", histories["method"])
     figure = style.new_figure(style.PAGE, 4.2)
-    grid = figure.subplots(len(ROWS), len(datasets), sharex="col", sharey="row", squeeze=False)
+    grid = figure.subplots(len(ROWS), len(datasets), sharex="col", squeeze=False)
+    _share_scores(grid)
     for column, dataset in zip(grid.T, datasets, strict=True):
         rows = histories[histories["dataset"] == dataset]
         column[0].set_title(label("datasets", dataset).name)
@@ -79,14 +81,40 @@ def _curves(axes: Axes, rows: pd.DataFrame, quantity: str) -> None:
         axes.text(
             0.5, 0.5, NOT_EVALUATED, transform=axes.transAxes, ha="center", va="center", color=style.FAINT
         )
-    for run, curve in drawn.groupby("run", sort=True):
-        look = label("methods", curve["method"].iloc[0])
-        runs = drawn.loc[drawn["method"] == look.machine, "run"].nunique()
-        faint = {"alpha": 0.55, "lw": 0.7} if runs > 1 else {"lw": 1.1}
-        axes.plot(curve["step"], curve[quantity], color=look.colour, ls=look.line, label=str(run), **faint)
+    for method in ordered("methods", drawn["method"]):
+        look, runs = label("methods", method), drawn[drawn["method"] == method]
+        style_of_line = {"color": look.colour, "ls": look.line, "marker": "" if quantity == "loss" else "."}
+        several = runs["run"].nunique() > 1
+        for run, curve in runs.groupby("run", sort=True):
+            faint = {"alpha": 0.3, "lw": 0.5, "ms": 2} if several else {"ms": 4}
+            axes.plot(curve["step"], curve[quantity], label=str(run), **style_of_line, **faint)
+        mean = mean_curve(runs, quantity)
+        if several:
+            axes.plot(mean["step"], mean[quantity], label=f"{method}:mean", ms=4, **style_of_line)
         if quantity == "loss":
-            _stages(axes, curve, look.colour)
+            _stages(axes, mean, look.colour)
     axes.grid(axis="y")
+
+
+def mean_curve(runs: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Mean over the runs of one method, at the steps that all of them logged.
+
+    Returns
+    -------
+    DataFrame
+        Columns step, `quantity` and stage (that of the first run).
+    """
+    table = runs.groupby("step").agg({quantity: ["mean", "count"], "stage": "first"})
+    table.columns = [quantity, "count", "stage"]
+    return table[table["count"] == runs["run"].nunique()].reset_index()
+
+
+def _share_scores(grid: np.ndarray) -> None:
+    """One scale for the CCC of all data sets; losses keep their own, since they are not the same sums."""
+    for line in grid[1:]:
+        for axes in line[1:]:
+            axes.sharey(line[0])
+            axes.tick_params(labelleft=False)
 
 
 def _stages(axes: Axes, curve: pd.DataFrame, colour: str) -> None:

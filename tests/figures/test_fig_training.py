@@ -42,6 +42,15 @@ def test_each_fold_is_a_line(figure):
     assert runs == {f"afew_va.hocp.f{fold}.s0" for fold in range(5)}
 
 
+def test_folds_have_a_mean_over_the_steps_that_all_logged(histories):
+    rows = histories[(histories["dataset"] == "afew_va") & (histories["method"] == "hocp")].copy()
+    rows["loss"] = rows["run"].str[-4].astype(float) + rows["step"]  # fold + step
+    short = rows[(rows["run"] != "afew_va.hocp.f4.s0") | (rows["step"] <= 10)]
+    (mean,) = [line for line in fig_training.draw(short).axes[0].lines if line.get_label() == "hocp:mean"]
+    assert list(mean.get_xdata()) == list(range(1, 11))
+    assert list(mean.get_ydata()) == pytest.approx([2 + step for step in range(1, 11)])
+
+
 def test_a_dot_marks_where_the_second_stage_begins(figure):
     dots = [line for line in figure.axes[1].lines if line.get_marker() == "o" and len(line.get_xdata())]
     assert [list(dot.get_xdata()) for dot in dots] == [[9]]
