@@ -71,7 +71,7 @@ def normalise(images: Tensor) -> Tensor:
     mean = torch.tensor(MEAN, device=images.device)
     std = torch.tensor(STD, device=images.device)
     scaled = torch.addcmul(-mean / std, images.float(), 1 / (255 * std))
-    return scaled.movedim(-1, 1).contiguous()
+    return scaled.movedim(-1, 1)  # channels last in memory: what most convolutions compute fastest
 
 
 class Crops:
