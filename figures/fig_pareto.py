@@ -75,7 +75,7 @@ def ticks(low: float, high: float) -> list[float]:
         places = [step * decade for decade in decades for step in steps if low <= step * decade <= high]
         if len(places) >= 3:
             return places
-    even = MaxNLocator(nbins=5, min_n_ticks=3).tick_values(low, high)
+    even = MaxNLocator(nbins=4, min_n_ticks=3).tick_values(low, high)
     return [place for place in even if low <= place <= high]
 
 

@@ -67,7 +67,7 @@ def draw(histories: pd.DataFrame) -> Figure:
         for axes, quantity in zip(column, ROWS, strict=True):
             _curves(axes, rows, quantity)
     for axes, words in zip(grid[:, 0], ROWS.values(), strict=True):
-        axes.set_ylabel(words)
+        axes.set_ylabel(words, linespacing=1.0)
     _legend(figure, grid[0, 0], methods)
     figure.align_ylabels()
     style.mark_generated(figure, style.one_kind(histories["data"], place="histories"))
