@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--data", choices=("generated", "licensed"), required=True, help="what the release is"
         )
         subparser.add_argument("--side", type=positive, default=56, help="pixels of a crop")
-        subparser.add_argument("--processes", type=positive, default=len(os.sched_getaffinity(0)))
+        subparser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
         reader.add_options(subparser)
 
 
