@@ -1,4 +1,4 @@
-"""Files that belong to the project: those of git, or in a copy without git all but environments and caches."""
+"""Files that belong to the project: those of git, or in a copy without git all but caches."""
 
 import subprocess
 from pathlib import Path

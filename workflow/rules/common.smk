@@ -11,6 +11,7 @@ sys.path.insert(0, workflow.basedir)
 
 from hocp.contracts import spec
 from hocp.contracts.manifest import DATASETS
+from workflow.one_run import hold
 from workflow.scenario import checked, missing_releases
 from workflow.sources import sources
 
@@ -26,6 +27,13 @@ if CONFIG["data"]["source"] == "licensed" and workflow.is_main_process:
     problem = missing_releases(CONFIG["data"]["licensed"])
     if problem:
         sys.exit(problem)
+
+
+onstart:
+    try:
+        hold(".snakemake")
+    except ValueError as error:
+        sys.exit(f"{error}")
 
 
 pathvars:
