@@ -15,7 +15,7 @@ from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfree
 from hocp.conv.functional import cp_conv
 from hocp.conv.geometry import Geometry
 from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
-from hocp.conv.rank import lasso, matching_rank, prune_, rebalance_, soft_threshold_, sparsity
+from hocp.conv.rank import adam_scales, lasso, matching_rank, prune_, rebalance_, soft_threshold_, sparsity
 from hocp.conv.separable import SeparableDepthwise
 from hocp.conv.transduce import Options, transduce, transduce_layer
 from hocp.conv.tucker import TuckerConv
@@ -28,6 +28,7 @@ __all__ = [
     "Options",
     "SeparableDepthwise",
     "TuckerConv",
+    "adam_scales",
     "cp_conv",
     "cp_cost",
     "dense_cost",

@@ -4,19 +4,20 @@ The recipe, inside a training loop::
 
     loss.backward()
     optimizer.step()
-    rebalance_(network)                            # all scale into the weights, function unchanged
-    soft_threshold_(network, amount=rate * gamma)  # proximal step of gamma * lasso(network): exact zeros
+    rebalance_(network)    # all scale into the weights, function unchanged
+    soft_threshold_(network, rate * gamma, scales=adam_scales(optimizer))  # proximal step: exact zeros
 
-and after it ``prune_(network)``. The penalty reaches the weights that multiply the task's output, once; large
-negative weights survive as large positive ones do. Where a batch norm follows a layer the network does not
-feel a common factor of that layer's weights, so the penalty alone would shrink them all together; zeros then
-come the sooner the smaller the weights have become. The largest component of a layer is therefore never
-removed.
+and after it ``prune_(network)``. The penalty reaches the weights that multiply the task's output, once;
+weights of both signs are treated alike. With an optimizer that scales its steps, such as Adam, the proximal
+step must be scaled in the same way (Yun, Lozano and Yang, NeurIPS 2021): a component then goes if the task
+pulls at it by less than gamma, which is the condition of the lasso. Unscaled, all components of an
+Adam-trained network go together when gamma nears one, whatever the task needs: measured on an HO-CP
+ResNet-18, 1 % at gamma 2 and 80 % at 3.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import NamedTuple
 
@@ -75,11 +76,22 @@ def lasso(module: nn.Module) -> Tensor:
 
 
 @torch.no_grad()
-def soft_threshold_(module: nn.Module, amount: float) -> None:
-    """Proximal step of the lasso, in place: every weight comes nearer to zero by ``amount`` and stops there.
+def soft_threshold_(
+    module: nn.Module, amount: float, *, scales: Mapping[nn.Parameter, Tensor] | None = None
+) -> None:
+    """Proximal step of the lasso, in place: every weight comes nearer to zero and stops there.
 
     A layer's largest weight keeps its value if all would become zero: a layer without components passes
     nothing on.
+
+    Parameters
+    ----------
+    module : nn.Module
+    amount : float
+        Learning rate times gamma.
+    scales : mapping from a layer's ``weights`` to Tensor, (R,), optional
+        What the optimizer divides its steps by; the amount is divided by it, too. `adam_scales` gives it for
+        Adam, plain gradient descent needs none. Layers without an entry are passed over: nothing trains them.
 
     Raises
     ------
@@ -87,16 +99,29 @@ def soft_threshold_(module: nn.Module, amount: float) -> None:
         If the amount is negative, or no CP layer learns its weights.
     """
     if not amount >= 0:
-        raise ValueError(
-            f"amount of soft_threshold_ is {amount!r}; expected at least 0: learning rate times penalty"
-        )
+        raise ValueError(f"amount of soft_threshold_ is {amount!r}; expected at least 0: rate times penalty")
     for _, layer in _gated(module):
         weights = layer.weights
-        shrunk = weights.sign() * (weights.abs() - amount).clamp_min(0)
+        if scales is not None and weights not in scales:
+            continue
+        threshold = amount if scales is None else amount / scales[weights]
+        shrunk = weights.sign() * (weights.abs() - threshold).clamp_min(0)
         if not shrunk.any():
             largest = weights.abs().argmax()
             shrunk[largest] = weights[largest]
         weights.copy_(shrunk)
+
+
+def adam_scales(optimizer: torch.optim.Optimizer) -> dict[nn.Parameter, Tensor]:
+    """What ``torch.optim.Adam`` or ``AdamW`` divided its last step by, for each parameter it has moved."""
+    scales = {}
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            state = optimizer.state.get(parameter)
+            if state:
+                unbiased = state["exp_avg_sq"] / (1 - group["betas"][1] ** float(state["step"]))
+                scales[parameter] = unbiased.sqrt() + group["eps"]
+    return scales
 
 
 @torch.no_grad()

@@ -61,6 +61,15 @@ class Adam:
         torch._foreach_add_(scale, self.epsilon)
         torch._foreach_addcdiv_(parameters, mean, scale, -lr / (1 - self.betas[0] ** self.steps))
 
+    def scales(self) -> dict[nn.Parameter, torch.Tensor]:
+        """What the last step was divided by, for each parameter that it moved; proximal steps need it."""
+        unbiased = 1 - self.betas[1] ** self.steps
+        return {
+            parameter: (square / unbiased).sqrt() + self.epsilon
+            for parameter, square in zip(self.parameters, self.square, strict=True)
+            if parameter.grad is not None
+        }
+
     def _gradient(self, parameter: nn.Parameter) -> torch.Tensor:
         if self.weight_decay and parameter.ndim > 1:
             return parameter.grad.add(parameter, alpha=self.weight_decay)

@@ -139,7 +139,8 @@ class Trainer:
         self.optimizer.step(rate)
         if self.training["lasso"] > 0:
             rebalance_(self.network)
-            soft_threshold_(self.network, rate * self.training["lasso"])
+            amount = rate * self.training["lasso"]
+            soft_threshold_(self.network, amount, scales=self.optimizer.scales())
         self.history.add(parts, norm)
 
     def _half(self) -> torch.dtype | None:

@@ -6,6 +6,7 @@ from torch import nn
 
 from hocp.conv import (
     CPConv,
+    adam_scales,
     lasso,
     matching_rank,
     network_cost,
@@ -170,6 +171,40 @@ def test_a_dead_layer_keeps_one_component_and_its_output():
     torch.testing.assert_close(net(x), before)
 
 
+OPTIMIZERS = {
+    "sgd": lambda layer: torch.optim.SGD([layer.weights], lr=0.01),
+    "adam": lambda layer: torch.optim.Adam([layer.weights], lr=0.01),
+    "adamw": lambda layer: torch.optim.AdamW([layer.weights], lr=0.01, weight_decay=0),
+}
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_training_with_the_proximal_step_ends_at_the_minimum_of_the_lasso(kind):
+    """0.5 sum_r c_r (w_r - a_r)^2 + gamma |w|_1 has its minimum where a_r is shrunk by gamma / c_r."""
+    torch.manual_seed(0)
+    layer, gamma = CPConv(2, 2, (3,), rank=8), 0.5
+    a, c = torch.linspace(-1.5, 1.4, 8), torch.tensor([0.5, 3.0]).repeat(4)
+    optimizer = OPTIMIZERS[kind](layer)
+    for _ in range(1500):
+        optimizer.zero_grad()
+        (0.5 * c * (layer.weights - a).square()).sum().backward()
+        optimizer.step()
+        scales = None if kind == "sgd" else adam_scales(optimizer)
+        soft_threshold_(layer, 0.01 * gamma, scales=scales)
+    minimum = a.sign() * (a.abs() - gamma / c).clamp_min(0)
+    torch.testing.assert_close(layer.weights.detach(), minimum, rtol=0, atol=0.01)
+    assert torch.equal(layer.weights == 0, minimum == 0) and (minimum == 0).any()
+
+
+def test_layers_that_the_optimizer_does_not_train_are_passed_over():
+    net = network()
+    set_weights(net)
+    before = net[3].weights.detach().clone()
+    soft_threshold_(net, 0.3, scales={net[0].weights: torch.full((12,), 0.5)})
+    assert torch.equal(net[3].weights, before)
+    assert (net[0].weights == 0).sum() == 6  # 0.3 / 0.5 = 0.6
+
+
 def test_the_recipe_finds_the_true_rank():
     """A layer of rank 12 learns a kernel of rank 3: hardly more than the true components are left."""
     torch.manual_seed(0)
@@ -184,9 +219,9 @@ def test_the_recipe_finds_the_true_rank():
             (layer(x) - truth(x).detach()).square().mean().backward()
             optimizer.step()
             rebalance_(layer)
-            soft_threshold_(layer, penalty)
+            soft_threshold_(layer, 0.02 * penalty, scales=adam_scales(optimizer))
 
-    learn(500, penalty=0.002)
+    learn(500, penalty=0.01)
     (row,) = sparsity(layer)
     assert 3 <= row.rank - row.zeroed <= 6, row
     prune_(layer)

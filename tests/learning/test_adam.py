@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from hocp.conv import adam_scales
 from hocp.learning.adam import Adam
 
 
@@ -34,6 +35,9 @@ def test_steps_are_those_of_pytorch(decay):
         reference.step()
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-10, atol=1e-12)
+    scales, wanted = adam.scales(), adam_scales(reference)
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(scales[a], wanted[b], rtol=1e-10, atol=1e-12)
 
 
 def test_parameters_without_gradient_stay():
