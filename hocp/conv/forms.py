@@ -32,8 +32,8 @@ Psi = Callable[[Tensor], Tensor]
 def kruskal_kernel(weights: Tensor, factors: Sequence[Tensor]) -> Tensor:
     """The full kernel W[t, s, i, ...] = sum_r weights[r] U0[t, r] U1[s, r] U2[i, r] ...
 
-    One matrix product with the Khatri-Rao product of the later factors: an einsum over all factors would
-    build intermediates with the rank mode and is 50 times slower at high rank.
+    One matrix product with the Khatri-Rao product of the later factors: an einsum over all factors
+    contracts left to right, builds intermediates with the rank mode, and is many times slower at high rank.
 
     Parameters
     ----------

@@ -42,7 +42,7 @@ def cp_conv(
     stride, padding, dilation, padding_mode
         As in ``torch.nn.ConvNd``.
     psi : callable (B, R, D0, ...) -> (B, R, D0, ...), optional
-        Non-linearity between the first 1x1 stage and the depthwise ones (Section 3 of the paper).
+        Non-linearity between the first 1x1 stage and the depthwise ones.
     implementation : {'auto', 'chain', 'views', 'dense'}
         Equal results by different computations; see `hocp.conv.forms`.
 

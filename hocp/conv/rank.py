@@ -65,7 +65,7 @@ def matching_rank(
 
 
 def lasso(module: nn.Module) -> Tensor:
-    """Sum of |weights| over all CP layers: the penalty of the paper's automatic rank selection (Section 3).
+    """Sum of |weights| over all CP layers: the penalty of the paper's automatic rank selection.
 
     Raises
     ------

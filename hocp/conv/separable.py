@@ -22,7 +22,7 @@ from hocp.conv.init import balanced_directions
 class SeparableDepthwise(nn.Module):
     """N depthwise 1-D convolutions, one a mode, each followed by an optional batch norm.
 
-    With a batch norm after each it is the middle of the HO-CP MobileNet-v2 block (Section 4 of the paper):
+    With a batch norm after each it is the middle of the HO-CP MobileNet-v2 block:
     the block's 1x1 stages, with their own norms and activations, stand around it. Without norms it is the
     paper's rho.
 

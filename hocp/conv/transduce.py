@@ -1,4 +1,4 @@
-"""From N-d to (N+1)-d: give a trained image network a time mode (Section 3 of the paper, "transduction").
+"""From N-d to (N+1)-d: give a trained image network a time mode, the transduction of the paper.
 
 Shapes: (B, C, H, W) -> (B, C, T, H, W); the new mode is the first spatial one. With the identity as initial
 factor the new network applies the old one to every frame.

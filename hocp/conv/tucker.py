@@ -23,7 +23,7 @@ IMPLEMENTATIONS = ("factorized", "dense")
 
 
 class TuckerConv(nn.Module):
-    """N-d convolution whose kernel is a core times one factor for each channel mode (Section 3 of the paper).
+    """N-d convolution whose kernel is a core times one factor for each channel mode.
 
     Parameters
     ----------

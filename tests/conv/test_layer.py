@@ -130,3 +130,12 @@ def test_separable_depthwise_is_the_written_out_chain(order, norm):
         if norm:
             y = nn.functional.batch_norm(y, None, None, training=True)
     torch.testing.assert_close(layer(x), y, **EXACT)
+
+
+def test_the_example_in_the_docstring_runs():
+    import doctest
+
+    import hocp.conv
+
+    result = doctest.testmod(hocp.conv)
+    assert result.attempted >= 5 and result.failed == 0
