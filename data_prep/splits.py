@@ -54,15 +54,19 @@ def by_ratio(faces: Sequence[Face], *, ratio: str, seed: int) -> Plan:
     """
     Train, val and test in a ratio, whole groups, balanced by stratum as far as that goes.
 
+    With fewer groups than the ratio has parts, train is the smaller for it, and the rule says so.
+
     Raises
     ------
     ValueError
-        If there are fewer groups than parts to deal.
+        If there are fewer than three groups.
     """
-    parts = RATIOS[ratio]
+    groups = len({face.group for face in faces})
+    parts = max(3, min(RATIOS[ratio], groups))
     dealt = _deal(faces, [face.stratum for face in faces], parts, seed)
     split = {item: {0: "test", 1: "val"}.get(part, "train") for item, part in dealt.items()}
-    return _grouped(faces, split, rule=f"{ratio} by group, stratified", seed=seed)
+    few = f" ({groups} groups only: {parts - 2}:1:1)" if parts < RATIOS[ratio] else ""
+    return _grouped(faces, split, rule=f"{ratio} by group, stratified{few}", seed=seed)
 
 
 def folds(faces: Sequence[Face], *, seed: int) -> Plan:

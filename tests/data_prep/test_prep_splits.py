@@ -88,6 +88,16 @@ def test_too_few_groups_are_refused():
         splits.folds(people(4), seed=0)
 
 
+def test_ratio_with_few_groups_says_so():
+    faces = people(4)
+    plan = splits.by_ratio(faces, ratio="3:1:1", seed=0)
+    groups = {face.group: plan.split[face.item] for face in faces}
+    assert Counter(groups.values()) == {"train": 2, "val": 1, "test": 1}
+    assert "4 groups only: 2:1:1" in plan.rule["rule"]
+    with pytest.raises(ValueError, match="2 subjects or sessions cannot be dealt into 3"):
+        splits.by_ratio(people(2), ratio="3:1:1", seed=0)
+
+
 def official(train: int = 200, test: int = 40) -> list[Face]:
     faces = []
     for number in range(train + test):
