@@ -22,6 +22,7 @@ from hocp.networks import build, order_of
 WARM_UP = 5  # steps before the clock starts: memory is allocated and algorithms are chosen in them
 LR = 1e-3
 CIFAR_SIDE = 32
+NO_TIME = "no time was left"
 _OVER_TIME = 10  # steps between looks at the clock, each of which waits for the device
 
 
@@ -88,7 +89,7 @@ def train(
     row = {"network": name, "precision": precision.name, "batch": batch, "clip": list(data[0].shape[2:])}
     reason = available(precision, device)
     if not reason and time.monotonic() > deadline:
-        reason = "no time was left"
+        reason = NO_TIME
     if reason:
         return row | {"verdict": "skipped", "reason": reason}
     torch.manual_seed(seed)
