@@ -18,7 +18,7 @@ COLUMNS = (
 
 #: How metrics are computed in these tables: once, over all test frames together.
 CONVENTION = "pooled"
-QUOTED = "quoted by the paper, not trained by this suite"
+QUOTED = "quoted by the paper, not trained here"
 ABSENT = "no run of it in this scenario"
 NOT_GIVEN = "the paper gives no number"
 
@@ -170,6 +170,7 @@ def wide(rows: Sequence[Mapping[str, str]], dataset: str, known: Published) -> B
 
 
 _SETTINGS = {"static": "single frames", "temporal": "clips"}
+_FRAMES = {"affectnet": "images", "sewa": "frames", "afew_va": "frames of all folds together"}
 
 
 def _lines(rows: Sequence[Mapping[str, str]]) -> list[list[str]]:
@@ -198,8 +199,9 @@ def _notes(rows: Sequence[Mapping[str, str]], known: Published) -> list[str]:
     """Legend of the marks, and how ours are computed."""
     notes = [verdicts.legend((row["confidence"] for row in rows if row["confidence"]), known.levels)]
     notes.append(
-        "An empty published cell: the paper gives no number. Ours: computed once over all test frames (for "
-        "AFEW-VA over the test frames of all folds together)" + _seeds_note(rows)
+        "An empty published cell: the paper gives no number. Ours: computed once over all test "
+        + _FRAMES[rows[0]["dataset"]]
+        + _seeds_note(rows)
     )
     if rows[0]["data"] == "generated":
         notes.append(

@@ -103,7 +103,7 @@ def test_what_was_not_run_says_why(tmp_path):
     row = one(rows, method="r3d18", dimension="valence", metric="ccc")
     assert (row["ours"], row["verdict"], row["reason"]) == ("", "not run", "no run of it in this scenario")
     quoted = one(rows, method="vgg16_trl", dimension="valence", metric="ccc")
-    assert quoted["reason"] == "quoted by the paper, not trained by this suite"
+    assert quoted["reason"] == "quoted by the paper, not trained here"
     assert "not run: no run of it in this scenario" in text
     assert not re.search(r"\b(nan|none)\b", text.lower())
 

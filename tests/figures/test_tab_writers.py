@@ -1,4 +1,4 @@
-"""One description, three files: long CSV, Markdown, LaTeX."""
+"""One description, four files: long CSV, Markdown, LaTeX, and a page (test_tab_pages.py)."""
 
 import re
 import shutil
