@@ -1,6 +1,6 @@
 """One run at a time: a lock that the operating system frees when its holder ends, however it ends.
 
-Snakemake's own lock is a file that stays behind when the machine or a `kill -9` takes the run, and then has to
+Snakemake's own lock is a file that stays behind when a `kill -9` takes the run, and then has to
 be removed by hand. The default profile switches it off; this one stands in its place.
 """
 
