@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from figures import tables
+from figures.labels import label, ordered
 from figures.tables import Block, Column
 from hocp.contracts import files
 
@@ -54,10 +55,14 @@ def read(path: str | Path) -> dict[Key, Mapping[str, Any]]:
 
 
 def machine(path: str | Path) -> str:
-    """Processor and Python that the benchmark says it ran on."""
-    info = files.read_json(path).get("machine_info", {})
-    processor = info.get("cpu", {}).get("brand_raw") or info.get("machine") or "unknown processor"
-    return f"{processor}, Python {info.get('python_version', 'unknown')}"
+    """Processor, threads and torch version that the benchmarks say they ran with."""
+    kinds = {
+        (info.get("threads", "?"), info.get("processor", "an unknown processor"), info.get("torch", "?"))
+        for info in (benchmark["extra_info"] for benchmark in files.read_json(path)["benchmarks"])
+    }
+    return "; ".join(
+        f"{n} thread{'' if n == 1 else 's'} of {cpu}, torch {torch}" for n, cpu, torch in sorted(kinds)
+    )
 
 
 def compare(found: Mapping[Key, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
@@ -76,29 +81,32 @@ def compare(found: Mapping[Key, Mapping[str, Any]]) -> Iterator[dict[str, str]]:
 
 
 def wide(rows: Sequence[Mapping[str, str]], machine: str) -> Block:
-    """A heading for each layer, a line for each kind; calls side by side would hide the ratios."""
-    columns = [
-        Column(name="Call"),
-        Column(name="Layer"),
-        Column(name="MACs, M", align="r"),
-        Column(name="median, ms", align="r"),
-        Column(name="quartiles apart, ms", align="r"),
-        Column(name="times dense", align="r"),
-        Column(name="times TensorLy-Torch", align="r"),
-    ]
+    """A heading for each layer, a line for each kind, a group of columns for each call."""
+    calls = list(dict.fromkeys(row["call"] for row in rows))
+    columns = [Column(name="Layer"), Column(name="MACs, M", align="r")]
+    for call in calls:
+        names = ("median, ms", "quartiles apart, ms", "against dense", "against TensorLy-Torch")
+        columns += [Column(name=name, group=call.capitalize(), align="r") for name in names]
+    found = {(row["layer"], row["kind"], row["call"]): row for row in rows}
     body: list[list[str]] = []
     for layer in dict.fromkeys(row["layer"] for row in rows):
         body.append([layer])
-        for row in (row for row in rows if row["layer"] == layer):
-            body.append([
-                row["call"], row["kind"], f"{int(row['macs']) / 1e6:.1f}" if row["macs"] else "",
-                row["median_ms"], row["iqr_ms"], row["ratio_to_dense"], row["ratio_to_tltorch"],
-            ])  # fmt: skip
-    notes = [
-        f"One thread of {machine}. The last two columns say how many times quicker a layer is than the dense "
-        "one and than TensorLy-Torch's; below 1 it is slower. Empty: that one was not timed."
-    ]
-    return Block(title="Time of single layers", columns=columns, rows=body, notes=notes)
+        for kind in ordered("layers", (row["kind"] for row in rows if row["layer"] == layer)):
+            body.append(_line(kind, [found.get((layer, kind, call), {}) for call in calls]))
+    note = (
+        f"Timed with {machine}. Against another layer: how many times quicker; below 1 it is slower. An empty "
+        "cell: not timed. MACs of one forward call by formula; forms that rebuild the kernel do other work. "
+        "The CP layers hold the same numbers, the Tucker layer as many."
+    )
+    return Block(title="Time of single layers", columns=columns, rows=body, notes=[note])
+
+
+def _line(kind: str, of_calls: Sequence[Mapping[str, str]]) -> list[str]:
+    macs = next((row["macs"] for row in of_calls if row.get("macs")), "")
+    cells = [label("layers", kind).name, f"{int(macs) / 1e6:.1f}" if macs else ""]
+    for row in of_calls:
+        cells += [row.get(column, "") for column in ("median_ms", "iqr_ms", *REFERENCES)]
+    return cells
 
 
 if __name__ == "__main__":

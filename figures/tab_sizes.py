@@ -17,7 +17,7 @@ Rows = Sequence[Mapping[str, str]]
 
 MACS = "multiply-accumulates"
 UNPUBLISHED = verdicts.Verdict(verdicts.NOT_PUBLISHED)
-RULES = {"matched": "parameters of the dense 2-D layer", "R=3C": "R = 3C", "R=6C": "R = 6C"}
+RULES = {"matched": "parameters kept, layer by layer", "R=3C": "R = 3C", "R=6C": "R = 6C"}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -154,7 +154,7 @@ def _macs(rows: Rows) -> Block:
 
 
 def _ranks(rows: Rows) -> Block:
-    columns = [Column(name="Ranks chosen for"), Column(name="published, M", align="r"),
+    columns = [Column(name="Rule for the ranks"), Column(name="published, M", align="r"),
                Column(name="ours, M", align="r"), Column(name="Verdict")]  # fmt: skip
     body = [
         [r["name"], shown(r, "published"), shown(r, "ours"), said([r])]

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -78,7 +79,9 @@ def write(
             writer.writeheader()
             writer.writerows(rows)
         scratch[".md"].write_text("\n".join(map(markdown, blocks)), "utf-8")
-        scratch[".tex"].write_text(latex_head(prefix.name) + "\n".join(map(latex, blocks)), "utf-8")
+        scratch[".tex"].write_text(
+            latex_head(prefix.name) + "\\par\\bigskip\n".join(map(latex, blocks)), "utf-8"
+        )
         scratch[".html"].write_text(page(prefix.name, blocks), "utf-8")
 
 
@@ -133,7 +136,7 @@ def latex(block: Block) -> str:
     width = len(block.columns)
     aligned = "".join(column.align for column in block.columns)
     lines = [rf"\par\noindent\textbf{{{escape(block.title)}}}\par\smallskip"]
-    lines += [rf"\begin{{tabular}}{{{aligned}}}", r"\toprule", *_latex_groups(block.columns)]
+    lines += [rf"\noindent\begin{{tabular}}{{{aligned}}}", r"\toprule", *_latex_groups(block.columns)]
     lines += [_ampersands(column.name for column in block.columns), r"\midrule"]
     for index, row in enumerate(block.rows):
         if len(row) == 1:
@@ -165,7 +168,8 @@ def _ampersands(cells: Iterable[str]) -> str:
 
 def escape(text: str) -> str:
     """Text for LaTeX; a character that this module does not know how to write there is an error."""
-    written = "".join(_LATEX.get(character, character) for character in text)
+    signed = re.sub(r"^-(?=\d)", "−", text)  # a negative number: a minus, not a hyphen
+    written = "".join(_LATEX.get(character, character) for character in signed)
     assert written.isascii(), f"no LaTeX for {[c for c in written if not c.isascii()]} in {text!r}"
     return written
 
