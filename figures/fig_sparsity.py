@@ -63,8 +63,8 @@ def draw(ranks: pd.DataFrame, claim: tuple[float, float], *, confidence: str) ->
 
 def _gamma(ranks: pd.DataFrame) -> str:
     """Strength of the lasso, as a formula."""
-    mantissa, _, exponent = f"{ranks['gamma'].iloc[0]:.1e}".partition("e")
-    return rf"{mantissa.removesuffix('.0')} \times 10^{{{int(exponent)}}}"
+    mantissa, _, exponent = f"{ranks['gamma'].iloc[0]:g}".partition("e")
+    return mantissa + (rf" \times 10^{{{int(exponent)}}}" if exponent else "")
 
 
 def _band(axes: Axes, claim: tuple[float, float], confidence: str) -> None:
@@ -80,13 +80,13 @@ def _bars(axes: Axes, table: pd.DataFrame) -> None:
     colours = [ink if layer == ALL else lasso for layer in table["layer"]]
     axes.barh(range(len(table)), share, height=0.62, color=colours)
     for place, row in enumerate(table.itertuples()):
-        axes.text(1, place, f"{row.zeroed} of {row.rank}", transform=axes.get_yaxis_transform(), fontsize=6.5,
-                  ha="right", va="center")  # fmt: skip
+        words = f"{row.zeroed} of {row.rank}"
+        axes.text(1.02, place, words, transform=axes.get_yaxis_transform(), fontsize=6.5, va="center")
     axes.set_yticks(range(len(table)), table["layer"], fontsize=7)
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    axes.set_xlim(0, max(20, 1.3 * share.max()))
+    axes.set_xlim(0, min(100, max(20, 1.05 * share.max())))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

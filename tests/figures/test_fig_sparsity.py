@@ -42,8 +42,18 @@ def test_generated_data_is_marked_by_the_files_own_word(figure, tmp_path):
     assert not _draw(tmp_path / "licensed.csv").texts
 
 
-def test_gamma_is_on_the_axis(figure):
-    assert r"3 \times 10^{-3}" in figure.axes[0].get_xlabel()
+@pytest.mark.parametrize(("gamma", "shown"), [(0.003, "= 0.003$"), (2e-5, r"= 2 \times 10^{-5}$")])
+def test_gamma_is_on_the_axis(tmp_path, gamma, shown):
+    figure_inputs.write_ranks(tmp_path / "ranks.csv")
+    ranks = fig_sparsity.read_ranks(tmp_path / "ranks.csv").assign(gamma=gamma)
+    assert fig_sparsity.draw(ranks, (8, 15), confidence="recall").axes[0].get_xlabel().endswith(shown)
+
+
+def test_all_weights_zero_still_fits_the_axis(tmp_path):
+    figure_inputs.write_ranks(tmp_path / "ranks.csv")
+    ranks = fig_sparsity.read_ranks(tmp_path / "ranks.csv")
+    axes = fig_sparsity.draw(ranks.assign(zeroed=ranks["rank"]), (8, 15), confidence="recall").axes[0]
+    assert axes.get_xlim() == (0, 100)
 
 
 def test_rows_of_two_runs_are_refused(tmp_path):
