@@ -71,8 +71,8 @@ def folds(config: Mapping[str, Any], dataset: str) -> list[int]:
 def resolve(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
     """Everything that decides a run.
 
-    Training values are taken from ``training.common``, then ``training.affectnet``, ``.static`` or
-    ``.temporal`` by data set and order of the network, then the experiment's own; the later ones win.
+    Training values are taken from ``training.common``, then ``training.static`` or ``.temporal`` by the order
+    of the network, then those of the data set, then the experiment's own; the later ones win.
 
     Returns
     -------
@@ -90,14 +90,16 @@ def resolve(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
     network = experiment["network"]
     if network not in NETWORKS:
         raise ValueError(f"{where}.network is {network!r}, expected one of {', '.join(NETWORKS)}")
-    kind = "affectnet" if run.dataset == "affectnet" else "static" if NETWORKS[network] == 2 else "temporal"
-    training = config["training"]
+    parts = ("common", "static" if NETWORKS[network] == 2 else "temporal", run.dataset)
+    training = {}
+    for values in (*(config["training"].get(part, {}) for part in parts), experiment.get("training", {})):
+        training |= values
     return {
         "run": str(run),
         **run._asdict(),
         "network": {"name": network, "width": config["width"]},
         "start": _start(config, run, experiment, where),
-        "training": {**training["common"], **training[kind], **experiment.get("training", {})},
+        "training": training,
     }
 
 
