@@ -11,6 +11,7 @@ import csv
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from figures import verdicts
@@ -109,13 +110,17 @@ def headline(rows_of: Reader, known: published.Published, scenario: str) -> list
     bars = [row for row in sizes if row["part"] == "flop_figure"]
     lines = [_claim(row) for row in reported] + [_bars(bars)]
     emotion = [row for d in EMOTION for row in rows_of(f"tab_{d}") if row["method"] in HEADLINE[d]]
-    return [_claims(lines, reported + bars, known), _emotion(emotion, known, scenario)]
+    first, second = _claims(lines, [], known), _emotion(emotion, known, scenario)
+    legend = _legend([*reported, *bars, *emotion], known)  # one below both
+    return [first, replace(second, notes=[legend, *second.notes[1:]])]
 
 
 def _claims(lines: list[list[str]], rows: Rows, known: published.Published) -> Block:
     columns = [Column(name="Follows from definitions"), Column(name="paper", align="r"),
                Column(name="ours", align="r"), Column(name="verdict")]  # fmt: skip
-    return Block(title="", columns=columns, rows=lines, notes=[_legend(rows, known)])
+    return Block(
+        title="", columns=columns, rows=lines, notes=[note] if (note := _legend(rows, known)) else []
+    )
 
 
 def _claim(row: dict[str, str]) -> list[str]:

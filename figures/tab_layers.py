@@ -94,8 +94,8 @@ def wide(rows: Sequence[Mapping[str, str]], machine: str) -> Block:
         for kind in ordered("layers", (row["kind"] for row in rows if row["layer"] == layer)):
             body.append(_line(kind, [found.get((layer, kind, call), {}) for call in calls]))
     note = (
-        f"Timed with {machine}. Against another layer: how many times quicker; below 1 it is slower. An empty "
-        "cell: not timed. MACs of one forward call by formula; forms that rebuild the kernel do other work. "
+        f"Timed with {machine}. Against another layer: how many times quicker; below 1 it is slower. Empty "
+        "cells: not timed. MACs of one forward call by formula; forms that rebuild the kernel do other work. "
         "The CP layers hold the same numbers, the Tucker layer as many."
     )
     return Block(title="Time of single layers", columns=columns, rows=body, notes=[note])
