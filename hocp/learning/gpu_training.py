@@ -125,10 +125,9 @@ def _steps(
             started = time.monotonic()
         chosen = torch.randperm(len(data[0]), generator=draw)[:batch].to(device)
         optimizer.zero_grad(set_to_none=True)
-        with computing(precision, device):
-            y = network(network_input(name, data[0][chosen]))
-        loss = _loss(y, data[1][chosen])
-        loss.backward()
+        with computing(precision, device):  # the backward pass too: its products obey the same switches
+            loss = _loss(network(network_input(name, data[0][chosen])), data[1][chosen])
+            loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         history.append(loss.detach())

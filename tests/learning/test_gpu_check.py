@@ -126,6 +126,22 @@ def training(**changes):
     return gpu_training.train("resnet18", FP32, CPU, data, **options)
 
 
+def test_backward_pass_computes_in_the_precision_that_the_row_names(monkeypatch):
+    """cuDNN's default is TF32; a row of fp32 must not have it in either pass."""
+    seen, build = [], gpu_training.build
+
+    def watched(name, **options):
+        network = build(name, **options)
+        network.fc.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+        network.fc.register_full_backward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+        return network
+
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(gpu_training, "build", watched)
+    training()
+    assert seen == [False] * 8 and torch.backends.cudnn.allow_tf32
+
+
 def test_losses_that_are_not_finite_fail_and_stay_json(monkeypatch):
     monkeypatch.setattr(gpu_training, "_loss", lambda y, targets: y.sum() * math.inf)
     row = training()
