@@ -1,6 +1,7 @@
 """What is said of a configuration that cannot be used, and how scenario files merge."""
 
 import copy
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from tests.workflow import suite
 from workflow.scenario import SCHEMA, checked
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO = yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))
+# Through JSON, so that what YAML wrote once for two data sets becomes two values, as Snakemake makes of it.
+DEMO = json.loads(json.dumps(yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))))
 
 #: Dotted key, value -> what the message has to say.
 REFUSED = [

@@ -39,8 +39,10 @@ rule layers:
     resources:
         mem_mb=2000,
         gpu=0,
+    params:
+        size=CONFIG["benchmark"],
     message:
         "Timing factorized and dense layers side by side"
     shell:
-        "OMP_NUM_THREADS=1 python -m pytest tests/bench -p no:cacheprovider -p no:xdist --benchmark-only"
+        "OMP_NUM_THREADS=1 HOCP_BENCH_SIZE={params.size} python -m pytest tests/bench -p no:cacheprovider -p no:xdist --benchmark-only"
         " --benchmark-json={output:q} > {log:q} 2>&1"
