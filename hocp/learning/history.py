@@ -36,6 +36,7 @@ class History:
         self._stream = stream or sys.stderr
         terminal = not silent and self._stream.isatty()
         self._silent = silent
+        self._shown = ""  # last validation, in the bar
         self._bar = tqdm(total=steps, desc=run, file=self._stream, dynamic_ncols=True) if terminal else None
 
     @property
@@ -74,7 +75,10 @@ class History:
         row |= {f"val_{name}_ccc": value for name, value in validation.items()}
         self.rows.append({column: _rounded(row.get(column)) for column in record.HISTORY})
         if self._bar is not None:
-            self._bar.set_postfix_str(f"loss {values['loss']:.3f}{_validation_text(validation)}")
+            self._shown = (
+                ", CCC " + " ".join(map(_number, validation.values())) if validation else self._shown
+            )
+            self._bar.set_postfix_str(f"loss {values['loss']:.3f}{self._shown}")
         else:
             self.say(self._line(self.rows[-1], validation))
 
@@ -101,8 +105,8 @@ class History:
         self.rows, self._count = state["rows"], state["count"]
         self._sums = state["sums"].double().cpu()
         self._before, self._begun = state["seconds"], time.perf_counter()
-        if self._bar is not None and self.rows:
-            self._bar.update(self.rows[-1]["step"])
+        if self._bar is not None:
+            self._bar.update(self._count + (self.rows[-1]["step"] if self.rows else 0))
 
 
 def _rounded(value: Any) -> Any:
@@ -112,5 +116,9 @@ def _rounded(value: Any) -> Any:
 def _validation_text(validation: dict[str, float | None]) -> str:
     if not validation:
         return ""
-    text = ", ".join(f"{k} {'undefined' if v is None else f'{v:.3f}'}" for k, v in validation.items())
+    text = ", ".join(f"{name} {_number(value)}" for name, value in validation.items())
     return f"  validation CCC: {text}"
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"

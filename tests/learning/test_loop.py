@@ -1,5 +1,6 @@
 """The training loop: it learns, resumes to the bit, keeps what a stage freezes, and stops at a non-number."""
 
+import io
 import math
 import re
 
@@ -9,6 +10,8 @@ from runs import Pixels, StopAfter, prepared, same, train, trainer
 from safetensors.torch import load_file
 
 from hocp.conv import temporal_parameters
+from hocp.learning import losses
+from hocp.learning.history import History
 from hocp.learning.loop import NonFinite
 from hocp.learning.plan import Plan
 
@@ -215,3 +218,28 @@ def test_plan_reads_stages_and_rates():
 def test_wrong_training_values_are_refused(tmp_path, affectnet, change, message):
     with pytest.raises(ValueError, match=message):
         trainer(prepared.spec("affectnet.resnet18.f0.s0", "resnet18", **change), affectnet, tmp_path)
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_history_draws_one_bar_in_a_terminal_and_goes_on_where_it_stood():
+    parts = losses.Parts(*torch.rand(5, generator=torch.Generator().manual_seed(0)))
+    first = History("sewa.r3d18.f0.s0", 10, stream=Terminal())
+    for _ in range(3):
+        first.add(parts, torch.tensor(0.5))
+    first.row(3, stage="all", lr=1e-3, validation={"valence": 0.25, "arousal": None})
+    first.add(parts, torch.tensor(0.5))
+    second = History("sewa.r3d18.f0.s0", 10, stream=(screen := Terminal()))
+    second.load(first.state())
+    second.add(parts, torch.tensor(0.5))
+    second.row(5, stage="all", lr=1e-3, validation={"valence": 0.3, "arousal": None})
+    second.close()
+    assert "5/10" in screen.getvalue() and "CCC 0.300 undefined" in screen.getvalue()
+    assert [row["step"] for row in second.rows] == [3, 5]
+    assert second.rows[1]["loss"] == pytest.approx(float(parts.loss), rel=1e-5)
+    assert second.rows[1]["val_arousal_ccc"] is None
