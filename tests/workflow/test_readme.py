@@ -1,0 +1,59 @@
+"""The commands that the README shows: they exist, and Snakemake plans what they ask for."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.workflow import suite
+from workflow import bootstrap
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def commands() -> list[list[str]]:
+    """Lines of the README's shell blocks, without remarks, as words."""
+    text = (ROOT / "README.md").read_text("utf-8")
+    blocks = re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL)
+    inline = re.findall(r"`(python3 workflow/bootstrap\.py [^`]+)`", text)
+    lines = [line for block in blocks for line in block.splitlines()] + inline
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def test_there_are_commands():
+    programs = {words[0] for words in commands()}
+    assert {"make", "snakemake", "python3"} <= programs
+
+
+@pytest.mark.parametrize("words", [w for w in commands() if w[0] == "make"], ids=" ".join)
+def test_make(words):
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    (target,) = words[1:]
+    assert re.search(rf"^{target}:.*bootstrap\.py {target}\b", makefile, flags=re.MULTILINE)
+    assert target in bootstrap.COMMANDS
+
+
+def snakemake_commands() -> list[list[str]]:
+    direct = [words[1:] for words in commands() if words[0] == "snakemake"]
+    through = [words[3:] for words in commands() if words[1:3] == ["workflow/bootstrap.py", "snakemake"]]
+    return direct + through
+
+
+@pytest.mark.parametrize("arguments", snakemake_commands(), ids=" ".join)
+def test_snakemake(arguments, tmp_path):
+    folder = suite.copy(tmp_path)
+    options = [word for word in arguments if word != "--use-conda"]  # needs conda even for a plan
+    answer = suite.snakemake(folder, "-n", *options)
+    if "config/paper.yaml" in options:  # its archives are not here, and that is what it says
+        assert answer.returncode == 1 and "AffectNet" in answer.stdout and "Traceback" not in answer.stdout
+    else:
+        assert answer.returncode == 0, answer.stdout
+        assert suite.jobs(answer.stdout)
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"\]\(([\w./-]+?)(?:#[\w-]+)?\)", (ROOT / "README.md").read_text("utf-8"))
+)
+def test_links_lead_somewhere(name):
+    assert (ROOT / name).exists()
