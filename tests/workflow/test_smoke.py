@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hocp.contracts import record
-from tests.workflow import suite
+from tests.workflow import browser, suite
 
 pytestmark = pytest.mark.xdist_group("smoke")  # one worker: the run is made once
 
@@ -88,6 +88,19 @@ def test_one_table_is_remade_alone(finished):
     assert answer.returncode == 0, answer.stdout
     assert suite.jobs(answer.stdout) == {"tab_sewa": 1}
     assert table.read_bytes() == before
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium here")
+@pytest.mark.parametrize("category", ["Figures", "Tables"])
+def test_the_report_opens_without_a_network(finished, tmp_path, category):
+    report = finished / "results/smoke/report.html"
+    text, title = browser.seen(report, [category], tmp_path)
+    assert title == "problems: []"
+    kind = {"Figures": "fig", "Tables": "tab"}[category]
+    for path in sorted((ROOT / "figures").glob(f"{kind}_*.py")):
+        assert path.stem in text
+    assert "All results on this page are on generated data." in text
 
 
 def test_an_edit_remakes_what_it_touches_and_nothing_else(finished):

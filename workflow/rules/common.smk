@@ -96,7 +96,7 @@ def rule_named(name):
 
 
 def labels_of(stem, files):
-    """Columns of the report's index; analytic is what reads no data set, schematic what reads nothing."""
-    analytic = "analytic" if files else "schematic"
-    from_data = set(files) - {"cost", "layers", "published"}
-    return {"name": stem, "data": CONFIG["data"]["source"] if from_data else analytic}
+    """Columns of the report's index: what each table or figure is made from."""
+    if set(files) - {"cost", "layers", "published"}:
+        return {"name": stem, "from": f"{CONFIG['data']['source']} data"}
+    return {"name": stem, "from": "timing" if "layers" in files else "formulas" if files else "drawing"}

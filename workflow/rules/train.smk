@@ -38,7 +38,7 @@ rule train_run:
     params:
         spec=lambda wildcards: json.dumps(SPECS[wildcards.run]),
         data=lambda wildcards, input: Path(input.data[0]).parent,
-        start=lambda wildcards, input: (f"--start {Path(input.start).parent}" if input.start else ""),
+        start=lambda wildcards, input: (f"--start-run {Path(input.start).parent}" if input.start else ""),
         folder=subpath(output.model, parent=True),
         checkpoints=f"results/{CONFIG['scenario']}/checkpoints/{{run}}",
         train=TRAIN,
