@@ -54,16 +54,18 @@ def begin(spec: Mapping[str, Any], folder: str | Path | None) -> nn.Module:
     """
     kind, run = spec["start"]["kind"], spec["start"]["run"]
     if (folder is None) != (run is None):
-        expected = f"--start with the folder of {run}" if run else "no --start: it trains from scratch"
-        raise ValueError(f"run {spec['run']} needs {expected}; --start is {folder}")
+        expected = (
+            f"--start-run with the folder of {run}" if run else "no --start-run: it trains from scratch"
+        )
+        raise ValueError(f"run {spec['run']} needs {expected}; --start-run is {folder}")
     if kind == "scratch":
         return fresh(spec)
     origin = read_facts(folder)
     if origin["run"] != run:
-        raise ValueError(f"--start {folder} holds run {origin['run']}, expected {run}")
+        raise ValueError(f"--start-run {folder} holds run {origin['run']}, expected {run}")
     if origin["spec"]["network"]["width"] != spec["network"]["width"]:
         raise ValueError(
-            f"--start {folder} has width {origin['spec']['network']['width']}, the run has "
+            f"--start-run {folder} has width {origin['spec']['network']['width']}, the run has "
             f"{spec['network']['width']}; train {run} anew"
         )
     state = _with_outputs(read_model(folder, origin), outputs_of(spec))

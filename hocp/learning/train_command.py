@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--spec", required=True, metavar="JSON|@FILE", help="specification of the run")
     parser.add_argument("--data", required=True, type=Path, metavar="DIR", help="prepared data set")
-    parser.add_argument("--start", type=Path, metavar="DIR", help="folder of the run that it starts from")
+    # Not "--start": torchrun, which reads the line first, would take it for its own --start-method.
+    parser.add_argument("--start-run", type=Path, metavar="DIR", help="folder of the run that it starts from")
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder of this run")
     parser.add_argument("--checkpoints", required=True, type=Path, metavar="DIR", help="scratch folder")
     parser.add_argument("--device", default="auto", help="auto (default), cpu, cuda or cuda:N")
@@ -46,14 +47,14 @@ def run(args: argparse.Namespace) -> int:
     torch.set_num_threads(args.threads)
     processes = parallel.start(args.device)
     data = prepared(args.data, spec, memory=args.memory)
-    network = start.begin(spec, args.start)
+    network = start.begin(spec, args.start_run)
     history = History(spec["run"], spec["training"]["steps"], silent=not processes.first)
     trainer = Trainer(
         network,
         spec,
         **{part: part_of(data, part, spec, network.order) for part in ("train", "val")},
         processes=processes,
-        checkpoints=Checkpoints(args.checkpoints, identity(spec, data, args.start), say=history.say),
+        checkpoints=Checkpoints(args.checkpoints, identity(spec, data, args.start_run), say=history.say),
         history=history,
         checkpoint_seconds=args.checkpoint_seconds,
         workers=args.workers,

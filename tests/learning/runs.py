@@ -65,7 +65,7 @@ def command(*arguments: object) -> int:
 def train(spec: dict, data: Path, folder: Path, *, origin: Path | None = None, evaluate: bool = True) -> Path:
     """Train and evaluate below `folder`; returns the run's folder."""
     out = folder / "runs" / spec["run"]
-    options = ["--start", origin] if origin else []
+    options = ["--start-run", origin] if origin else []
     files = ["--data", data, "--out", out, "--checkpoints", folder / "checkpoints" / spec["run"]]
     assert command("train", "--spec", json.dumps(spec), *files, *options, "--device", "cpu") == 0
     if evaluate:

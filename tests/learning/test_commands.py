@@ -1,5 +1,6 @@
 """The commands as a person or Snakemake runs them: signals, several processes, wrong use, what they leave."""
 
+import argparse
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import torch
 from runs import Pixels, StopAfter, command, prepared, same, train, trainer
 
 from hocp.contracts import files, record
-from hocp.learning import facts, start
+from hocp.learning import facts, start, train_command
 
 ROOT = Path(__file__).parents[2]
 SPEC = prepared.spec("affectnet.resnet18.f0.s0", "resnet18", steps=6, expression_loss=True)
@@ -190,6 +191,19 @@ def test_two_processes_train_the_network_of_one(tmp_path, affectnet, environment
         state = torch.load(tmp_path / f"rank{rank}.pt", weights_only=True)
         for name, value in alone.state_dict().items():
             torch.testing.assert_close(state[name], value, rtol=1e-5, atol=1e-6)
+
+
+def test_torchrun_hands_every_option_on():
+    """Its parser takes a known beginning of one of its own options for that option, wherever it stands."""
+    from torch.distributed.run import get_args_parser
+
+    parser = argparse.ArgumentParser()
+    train_command.add_arguments(parser)
+    options = [option for action in parser._actions for option in action.option_strings if option != "-h"]
+    assert "--start-run" in options
+    for option in options:
+        handed_on = get_args_parser().parse_args(["--standalone", "-m", "hocp", "train", option, "x"])
+        assert handed_on.training_script_args == ["train", option, "x"]
 
 
 def test_a_batch_that_does_not_divide_is_refused():
