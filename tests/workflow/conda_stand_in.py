@@ -30,6 +30,8 @@ def main(home: str, channels: str, *arguments: str) -> None:
         print("conda 26.7.0")
     elif arguments[:1] == ("info",):
         print(json.dumps({"conda_prefix": home, "platform": "linux-64"}))
+    elif arguments[:1] == ("clean",):
+        pass  # packages stay in the cache of this test
     elif arguments[:1] == ("config",):
         print(json.dumps({"get": {"channel_priority": "strict"}}))
     elif arguments[:2] == ("env", "create"):

@@ -60,9 +60,10 @@ for stem, files in FIGURES.items():
             mem_mb=1000,
             gpu=0,
         params:
+            stem=stem,
             files=lambda wildcards, input, names=tuple(files): takes_files(input, names),
             prefix=subpath(output.vector, strip_suffix=".pdf"),
         message:
             f"Drawing {stem}"
         shell:
-            "python -m figures.{rule} --out {params.prefix:q} {params.files} > {log:q} 2>&1"
+            "python -m figures.{params.stem} --out {params.prefix:q} {params.files} > {log:q} 2>&1"

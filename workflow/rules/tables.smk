@@ -46,9 +46,10 @@ for stem, files in TABLES.items():
             mem_mb=500,
             gpu=0,
         params:
+            stem=stem,
             files=lambda wildcards, input, names=tuple(files): takes_files(input, names),
             prefix=subpath(output.csv, strip_suffix=".csv"),
         message:
             f"Setting {stem}"
         shell:
-            "python -m figures.{rule} --out {params.prefix:q} {params.files} > {log:q} 2>&1"
+            "python -m figures.{params.stem} --out {params.prefix:q} {params.files} > {log:q} 2>&1"
