@@ -121,6 +121,7 @@ class Trainer:
             betas=self.training["betas"],
             weight_decay=self.training["weight_decay"],
         )
+        self.model = None
         self.model = self.processes.wrap(self.network)
 
     def _step(self, step: int, batch: Batch, change: augment.Change) -> None:

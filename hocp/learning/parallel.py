@@ -4,6 +4,7 @@ On several processes each computes a share of every batch. Predictions are gathe
 moments are therefore those of the whole batch, as on one process; batch norms see their own share.
 """
 
+import gc
 import os
 from dataclasses import dataclass
 
@@ -41,9 +42,13 @@ class Processes:
         return slice(self.rank * part, (self.rank + 1) * part)
 
     def wrap(self, network: nn.Module) -> nn.Module:
-        """The network, with its gradients averaged over the processes."""
+        """The network, with its gradients averaged over the processes.
+
+        Drop an earlier wrapper of the network before: its hooks on the parameters go with it.
+        """
         if self.size == 1:
             return network
+        gc.collect()  # the earlier wrapper is part of a cycle
         ids = [self.device.index] if self.device.type == "cuda" else None
         return nn.parallel.DistributedDataParallel(network, device_ids=ids)
 
