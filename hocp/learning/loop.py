@@ -18,9 +18,8 @@ from torch import Tensor, nn
 
 from hocp.clips import Batch, Frames, Windows, normalise
 from hocp.conv import freeze_except_temporal, unfreeze
-from hocp.conv.rank import rebalance_, soft_threshold_
+from hocp.conv.rank import adam_scales, rebalance_, soft_threshold_
 from hocp.learning import augment, losses, metrics
-from hocp.learning.adam import Adam
 from hocp.learning.checkpoint import Checkpoints
 from hocp.learning.history import History
 from hocp.learning.order import Steps, loader
@@ -116,13 +115,17 @@ class Trainer:
         if self.plan.stages[stage][0] == "temporal":
             freeze_except_temporal(self.network)
         self._stage = stage
-        self.optimizer = Adam(
-            (parameter for parameter in self.network.parameters() if parameter.requires_grad),
-            betas=self.training["betas"],
-            weight_decay=self.training["weight_decay"],
-        )
-        self.model = None
+        self.optimizer = self._optimizer()
         self.model = self.processes.wrap(self.network)
+
+    def _optimizer(self) -> torch.optim.Adam:
+        """Adam; weight decay acts on kernels, factors and matrices, not on biases, norms and CP weights."""
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        groups = [
+            {"params": [p for p in trained if p.ndim > 1], "weight_decay": self.training["weight_decay"]},
+            {"params": [p for p in trained if p.ndim == 1]},
+        ]
+        return torch.optim.Adam(groups, betas=self.training["betas"], fused=True)
 
     def _step(self, step: int, batch: Batch, change: augment.Change) -> None:
         """One step of the optimizer."""
@@ -134,14 +137,16 @@ class Trainer:
         parts = self._loss(step, outputs, batch)
         self.optimizer.zero_grad()
         (parts.loss * self.processes.size).backward()
-        norm = nn.utils.clip_grad_norm_(self.optimizer.parameters, self.training["clip_norm"])
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.training["clip_norm"])
         self._refuse_non_finite(step, parts, norm)
         rate = self.plan.rate(step)
-        self.optimizer.step(rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
         if self.training["lasso"] > 0:
             rebalance_(self.network)
             amount = rate * self.training["lasso"]
-            soft_threshold_(self.network, amount, scales=self.optimizer.scales())
+            soft_threshold_(self.network, amount, scales=adam_scales(self.optimizer))
         self.history.add(parts, norm)
 
     def _half(self) -> torch.dtype | None:
@@ -195,7 +200,7 @@ class Trainer:
             "resumed": self.resumed,
             "stage": self._stage,
             "model": self.network.state_dict(),
-            "optimizer": self.optimizer.state(),
+            "optimizer": self.optimizer.state_dict(),
             "history": self.history.state(),
         }
         self.checkpoints.save(self.done, state)
@@ -207,7 +212,7 @@ class Trainer:
             return
         self._enter(state["stage"])
         self.network.load_state_dict(state["model"])
-        self.optimizer.load(state["optimizer"])
+        self.optimizer.load_state_dict(state["optimizer"])
         self.history.load(state["history"])
         self.done = state["step"]
         self.resumed = [*state["resumed"], self.done]
