@@ -5,9 +5,11 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from glob import escape
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -29,16 +31,15 @@ def publish(target: str | Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: several writers (NumPy, matplotlib) append or choose a format by it.
     scratch = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
-    remove(scratch)
+    _sweep(target)
     try:
         yield scratch
-        for path in [scratch, *scratch.rglob("*")]:
-            _flush(path)
+        _flush(scratch)
         if target.is_dir():
             _exchange(target, scratch)
         else:
             scratch.replace(target)
-        _flush(target.parent)
+        _flush_entries(target.parent)
     finally:
         remove(scratch)
 
@@ -64,8 +65,36 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def _sweep(target: Path) -> None:
+    """Remove what processes that were killed while they made `target` have left."""
+    for left in target.parent.glob(f".{escape(target.stem)}.*"):
+        name = re.escape(f".{target.stem}.") + r"(\d+)\.partial" + re.escape(target.suffix)
+        match = re.fullmatch(name, left.name)
+        if match and not _alive(int(match[1])):
+            remove(left)
+
+
+def _alive(process: int) -> bool:
+    """Whether another process of this number runs; this one's own scratch is never in use yet."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return process != os.getpid()
+
+
 def _flush(path: Path) -> None:
-    """Bring a file, or a folder's own entries, to the disk before it is named."""
+    """Bring a file, or a folder with all it holds, to the disk before it is named."""
+    if path.is_dir() and any(path.iterdir()):
+        os.sync()  # once for all: thousands of single calls take many seconds
+    else:
+        _flush_entries(path)
+
+
+def _flush_entries(path: Path) -> None:
+    """Bring a file's content, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

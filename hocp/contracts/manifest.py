@@ -220,8 +220,8 @@ def read_facts(path: str | Path) -> Facts:
 def parts(split: str, fold: int) -> str:
     """Part that an item of this `split` plays in run number `fold`: "train", "val" or "test".
 
-    Data sets with one official split use fold 0. With folds, fold k is tested, fold k + 1 (cyclic) chosen
-    on, and the other three trained on.
+    Data sets with one official split use fold 0. With folds, fold k is tested, fold k + 1 (cyclic)
+    watched while training, and the other three trained on.
     """
     assert 0 <= fold < FOLDS, fold
     if not split.startswith("fold"):

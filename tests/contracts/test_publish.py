@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -180,3 +183,18 @@ def test_a_malformed_csv_names_file_and_line(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=rf"t\.csv.*{message}"):
         files.read_csv(path, ("a", "b"))
+
+
+def test_what_a_killed_process_left_is_swept(tmp_path):
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    left = tmp_path / f".table.{gone.pid}.partial.csv"
+    left.write_text("half")
+    other = tmp_path / f".table2.{gone.pid}.partial.csv"
+    other.write_text("of another target")
+    running = tmp_path / f".table.{os.getppid()}.partial.csv"
+    running.write_text("of a process that still writes")
+    with files.publish(tmp_path / "table.csv") as scratch:
+        scratch.write_text("whole")
+    assert not left.exists()
+    assert other.exists() and running.exists()
