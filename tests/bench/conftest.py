@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from bench_layers import KINDS, ROUNDS, SIZES
 
 
@@ -25,6 +26,21 @@ def pytest_collection_modifyitems(config, items):
 def _is_timed(item):
     """Whether this is a benchmark of a layer."""
     return item.path.parent == Path(__file__).parent and "benchmark" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Set here, since variables do not settle it: Snakemake exports some, and MKL's wins over OpenMP's."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(config, machine_info):
+    """The record says what the machine is, not what it is called."""
+    del machine_info["node"]
 
 
 @pytest.fixture

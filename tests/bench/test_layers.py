@@ -1,8 +1,8 @@
 """Time of single layers side by side: dense, ours, Tucker, TensorLy-Torch; what is timed is checked too.
 
-    HOCP_BENCH_SIZE=demo OMP_NUM_THREADS=1 python -m pytest tests/bench --benchmark-only --benchmark-json=OUT
+    HOCP_BENCH_SIZE=demo python -m pytest tests/bench --benchmark-only --benchmark-json=OUT
 
-Sizes are smoke, demo (the default) and full. Without --benchmark-only, tiny layers are checked, not timed.
+One thread. Sizes are smoke, demo (the default) and full. Without --benchmark-only, tiny layers are only checked.
 """
 
 import pytest

@@ -1,7 +1,9 @@
-"""The commands that the README shows: they exist, and Snakemake plans what they ask for."""
+"""What the README shows: commands exist and can be planned, its code runs, its tables are the reference's."""
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,17 @@ def test_snakemake(arguments, tmp_path):
 )
 def test_links_lead_somewhere(name):
     assert (ROOT / name).exists()
+
+
+def test_code_runs(tmp_path):
+    """The README's Python block, as a newcomer would paste it."""
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), flags=re.DOTALL)
+    assert "assert" in code
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_tables_are_those_of_the_reference_run():
+    (folder,) = (ROOT / "results" / "reference").glob("demo.*")
+    call = ["--readme", "README.md", "--tables", str(folder / "tables"), "--scenario", "demo", "--check"]
+    answer = subprocess.run([sys.executable, "-m", "figures.readme", *call], cwd=ROOT, capture_output=True)
+    assert answer.returncode == 0, answer.stderr.decode()

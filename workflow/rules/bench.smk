@@ -44,5 +44,5 @@ rule layers:
     message:
         "Timing factorized and dense layers side by side"
     shell:
-        "OMP_NUM_THREADS=1 HOCP_BENCH_SIZE={params.size} python -m pytest tests/bench -p no:cacheprovider -p no:xdist --benchmark-only"
+        "HOCP_BENCH_SIZE={params.size} python -m pytest tests/bench -p no:cacheprovider -p no:xdist --benchmark-only"
         " --benchmark-json={output:q} > {log:q} 2>&1"
