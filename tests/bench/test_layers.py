@@ -2,7 +2,7 @@
 
     HOCP_BENCH_SIZE=demo python -m pytest tests/bench --benchmark-only --benchmark-json=OUT
 
-One thread. Sizes are smoke, demo (the default) and full. Without --benchmark-only, tiny layers are only checked.
+One thread. Sizes: smoke, demo (the default), full. Without --benchmark-only, tiny layers are only checked.
 """
 
 import pytest
