@@ -15,3 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 def root() -> Path:
     """Root of the repository."""
     return ROOT
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the longest file, so that one worker runs it while the others do the rest."""
+    items.sort(key=lambda item: item.path.name != "test_smoke.py")

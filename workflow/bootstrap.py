@@ -30,7 +30,7 @@ STAMP = VENV / "installed"
 COMMANDS = {
     "install": None,
     "reproduce": ["-m", "snakemake", "--cores", "all", "all"],
-    "test": ["-m", "pytest", "-n", "2", "--dist", "loadgroup", "-m", "not conda"],
+    "test": ["-m", "pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not conda"],
     "test-conda": ["-m", "pytest", "-m", "conda", "-s", "tests/workflow"],
     "snakemake": ["-m", "snakemake"],
 }

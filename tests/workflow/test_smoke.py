@@ -13,8 +13,6 @@ import pytest
 from hocp.contracts import record
 from tests.workflow import browser, suite
 
-pytestmark = pytest.mark.xdist_group("smoke")  # one worker: the run is made once
-
 SMOKE = ("--configfile", "config/smoke.yaml")
 ROOT = Path(__file__).resolve().parents[2]
 
