@@ -4,9 +4,9 @@ A command is a module with ``add_arguments(parser)`` and ``run(args)``; it is im
 that ``--help`` and the light commands do not pay for torch.
 """
 
-import argparse
 import sys
-from importlib import import_module
+
+from hocp.contracts import commands
 
 COMMANDS = {
     "networks": ("hocp.networks.list_command", "list the networks with parameters and multiply-accumulates"),
@@ -19,21 +19,8 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; a wrong use ends with one line on standard error and exit status 2."""
-    argv = sys.argv[1:] if argv is None else argv
-    name = argv[0] if argv else "--help"
-    parser = argparse.ArgumentParser(prog="python -m hocp")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command, (module, summary) in COMMANDS.items():
-        subparser = commands.add_parser(command, help=summary, description=summary)
-        if command == name:
-            import_module(module).add_arguments(subparser)
-    args = parser.parse_args(argv or ["--help"])
-    try:
-        return import_module(COMMANDS[args.command][0]).run(args) or 0
-    except (ValueError, FileNotFoundError) as error:
-        print(f"hocp {args.command}: {error}", file=sys.stderr)
-        return 2
+    """Run one command."""
+    return commands.run("hocp", COMMANDS, argv)
 
 
 if __name__ == "__main__":
