@@ -1,9 +1,11 @@
 """Measure the suite as a newcomer meets it: a fresh clone, the README's own commands, times, memory, disk.
 
     python3 workflow/measure.py --out results/reference/suite.cpu.json [STEP ...]
+    python3 workflow/measure.py --show results/reference/suite.cpu.json
 
 Standard library only, Linux only (it reads /proc). The record says which commit was cloned and on what
-machine; the steps run one after the other, each as one command of the README.
+machine; the steps run one after the other, each as one command of the README. The second form fills the table
+of results/README.md from a record.
 """
 
 import argparse
@@ -36,9 +38,15 @@ def main(argv: list[str] | None = None) -> int:
     """Clone, run the chosen steps, write the record; stops at the first step that fails."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"of {', '.join(STEPS)}; default: all")
-    parser.add_argument("--out", type=Path, required=True, help="JSON record to write")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--out", type=Path, help="JSON record to write")
+    what.add_argument("--show", type=Path, help="JSON record to show in results/README.md")
     parser.add_argument("--keep", type=Path, help="folder for the clone; default: a temporary one")
     args = parser.parse_args(argv)
+    if args.show:
+        page = ROOT / "results" / "README.md"
+        page.write_text(filled(page.read_text("utf-8"), json.loads(args.show.read_text("utf-8"))), "utf-8")
+        return 0
     unknown = sorted(set(args.steps) - set(STEPS))
     if unknown:
         parser.error(f"no step {', '.join(unknown)}; there are {', '.join(STEPS)}")
@@ -68,7 +76,7 @@ def measure(step: str, clone: Path) -> dict:
         peak = 0
         while process.poll() is None:
             peak = max(peak, session_memory(process.pid))
-            time.sleep(0.25)
+            time.sleep(1)  # reading the memory maps of PyTorch processes is not free
     seconds = time.monotonic() - start
     if process.returncode:
         print(f"{step} failed, see {log}", file=sys.stderr)
@@ -143,6 +151,34 @@ def processor() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return "unknown"
+
+
+def filled(page: str, record: dict) -> str:
+    """The page with the record's table between its two marks."""
+    start, end = "<!-- suite -->", "<!-- /suite -->"
+    before, after = page[: page.index(start) + len(start)], page[page.index(end) :]
+    return f"{before}\n{table(record)}\n{after}"
+
+
+def table(record: dict) -> str:
+    """Markdown of a record."""
+    lines = [
+        "| command, in this order | what | wall time | peak memory | disk added |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    for step in record["steps"]:
+        minutes, seconds = divmod(round(step["seconds"]), 60)
+        time_ = f"{minutes} min {seconds} s" if minutes else f"{step['seconds']} s"
+        lines.append(
+            f"| `{step['command']}` | {step['shows']} | {time_} | {step['peak_memory_mib']} MiB "
+            f"| {step['disk_added_mib']} MiB |"
+        )
+    machine = f"{record['cores']} cores, {record['processor']}, {record['system']}, Python {record['python']}"
+    lines += [
+        "",
+        f"Measured on {record['date']}: {machine}, commit {record['commit'][:12]}.",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

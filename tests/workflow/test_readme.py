@@ -1,5 +1,6 @@
 """What the README shows: commands exist and can be planned, its code runs, its tables are the reference's."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.workflow import suite
-from workflow import bootstrap
+from workflow import bootstrap, measure
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -73,3 +74,10 @@ def test_tables_are_those_of_the_reference_run():
     call = ["--readme", "README.md", "--tables", str(folder / "tables"), "--scenario", "demo", "--check"]
     answer = subprocess.run([sys.executable, "-m", "figures.readme", *call], cwd=ROOT, capture_output=True)
     assert answer.returncode == 0, answer.stderr.decode()
+
+
+def test_sizes_are_those_measured():
+    record = json.loads((ROOT / "results" / "reference" / "suite.cpu.json").read_text("utf-8"))
+    page = (ROOT / "results" / "README.md").read_text("utf-8")
+    assert all(step["exit_status"] == 0 for step in record["steps"])
+    assert measure.filled(page, record) == page
