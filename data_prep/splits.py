@@ -1,4 +1,4 @@
-"""Who is trained on, who chosen on, who tested: no subject, session or picture on both sides.
+"""Who is trained on, who watched, who tested: no subject, session or picture on both sides.
 
 The three data sets have one official split between them (AffectNet's). The other rules are ours: seeded,
 recorded, and published as a list with a hash.

@@ -199,13 +199,12 @@ def check_implementation(name: str) -> str:
 def choose(x: Tensor, factors: Sequence[Tensor], *, psi: Psi | None) -> str:
     """The form expected to be fastest for this input: 'views' or 'dense'.
 
-    Measured on one thread of x86 processors with AVX-512 (and compared with one with AVX2), forward and
-    backward, batch norm and ReLU behind: 2-D (batch 32, 28x28 to 7x7) and 3-D (batch 8, 16 frames, 14x14 and
-    7x7) with 8 to 64 channels and rank 24 to 275, and the layers of a full-size ResNet-18. A position costs
-    'views' about R (C + T + 250), where 250 stands for the memory traffic of the R-channel activations, and
-    'dense' the size of its kernel, with layers of fewer than 16 channels paid as if they had 16, and R
-    kernels a call to rebuild. The rule takes the faster form or one within 1.1 times of it, 1.4 times at
-    worst. 'chain' never wins. On other devices nothing was measured, and 'views' is taken.
+    A rule fitted by hand to timings on one thread of x86 processors, forward and backward with batch norm and
+    ReLU behind; no record of those timings is kept, and ``bench/layers.json`` of a scenario times its choices
+    beside 'chain' and the dense layer, some of which beat it. A position costs 'views' about R (C + T + 250),
+    where 250 stands for the memory traffic of the R-channel activations, and 'dense' the size of its kernel,
+    with layers of fewer than 16 channels paid as if they had 16, and R kernels a call to rebuild. Off the CPU
+    nothing was measured, and 'views' is taken.
     """
     if psi is not None or x.device.type != "cpu":
         return "views"
