@@ -14,19 +14,26 @@ from hocp.conv.cp import CPConv
 from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfreeze
 from hocp.conv.functional import cp_conv
 from hocp.conv.geometry import Geometry
+from hocp.conv.layer import FactorizedConv
+from hocp.conv.nd import BatchNormNd, ConvNd
 from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
 from hocp.conv.rank import adam_scales, lasso, matching_rank, prune_, rebalance_, soft_threshold_, sparsity
 from hocp.conv.separable import SeparableDepthwise
+from hocp.conv.tensor_train import TTConv
 from hocp.conv.transduce import Options, transduce, transduce_layer
 from hocp.conv.tucker import TuckerConv
 
 __all__ = [
+    "BatchNormNd",
     "CPConv",
+    "ConvNd",
     "Cost",
+    "FactorizedConv",
     "Geometry",
     "NetworkCost",
     "Options",
     "SeparableDepthwise",
+    "TTConv",
     "TuckerConv",
     "adam_scales",
     "cp_conv",

@@ -1,9 +1,10 @@
 """CP convolution as a function; see `hocp.conv.cp` for the module.
 
-Shapes: B batch, C input channels, T output channels, R rank; D0, ... spatial sizes, time first; K0, ... taps.
-    x        (B, C, D0, ...)                input, the batch may be missing
-    factors  (T, R), (C, R), (K0, R), ...   in TensorLy's order
-    weights  (R,)                           lambda
+Shapes: B batch, C input channels, T output channels, g groups, R rank; D0, ... spatial sizes, time first; K0,
+... taps.
+    x        (B, C, D0, ...)                    input, the batch may be missing
+    factors  (T, R), (C / g, R), (K0, R), ...   in TensorLy's order
+    weights  (R,)                               lambda
     result   (B, T, D0', ...)
 """
 
@@ -14,8 +15,8 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from hocp.conv import forms
-from hocp.conv.dense import check_channels
 from hocp.conv.geometry import Geometry
+from hocp.conv.nd import check_channels, check_groups, in_format_of
 
 
 def cp_conv(
@@ -27,6 +28,7 @@ def cp_conv(
     stride: int | tuple[int, ...] = 1,
     padding: int | str | tuple[int, ...] = 0,
     dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
     padding_mode: str = "zeros",
     psi: Callable[[Tensor], Tensor] | None = None,
     implementation: str = "auto",
@@ -37,11 +39,11 @@ def cp_conv(
     ----------
     x : Tensor, (B, C, D0, ...) or (C, D0, ...)
     weights : Tensor, (R,)
-    factors : sequence of Tensor, (T, R), (C, R), (K0, R), ...
+    factors : sequence of Tensor, (T, R), (C / g, R), (K0, R), ...
     bias : Tensor, (T,), optional
-    stride, padding, dilation, padding_mode
-        As in ``torch.nn.ConvNd``.
-    psi : callable (B, R, D0, ...) -> (B, R, D0, ...), optional
+    stride, padding, dilation, groups, padding_mode
+        As in ``torch.nn.ConvNd``; padding also as (before, after) pairs.
+    psi : callable (B g, R, D0, ...) -> (B g, R, D0, ...), optional
         Non-linearity between the first 1x1 stage and the depthwise ones.
     implementation : {'auto', 'chain', 'views', 'dense'}
         Equal results by different computations; see `hocp.conv.forms`.
@@ -49,7 +51,7 @@ def cp_conv(
     Returns
     -------
     Tensor, (B, T, D0', ...) or (T, D0', ...)
-        In channels-last layout where 'views' computed it: the layers behind it are faster for it.
+        In the memory format of the input.
 
     Raises
     ------
@@ -61,10 +63,11 @@ def cp_conv(
         tuple(factor.shape[0] for factor in factors[2:]), stride, padding, dilation, padding_mode
     )
     forms.check_implementation(implementation)
-    batched = check_channels(x, factors[1].shape[0], order=geometry.order, layer="cp_conv")
-    y = compute(
-        batched, weights, factors, bias=bias, geometry=geometry, psi=psi, implementation=implementation
-    )
+    out_channels, channels = factors[0].shape[0], factors[1].shape[0] * groups
+    check_groups(channels, out_channels, groups, layer="cp_conv")
+    batched = check_channels(x, channels, order=geometry.order, layer="cp_conv")
+    options = {"bias": bias, "geometry": geometry, "groups": groups, "psi": psi}
+    y = compute(batched, weights, factors, implementation=implementation, **options)
     return y if batched is x else y.squeeze(0)
 
 
@@ -74,8 +77,8 @@ def compute(
     """Check the sizes and compute by the named form."""
     options["geometry"].output_size(x.shape[2:])
     if implementation == "auto":
-        implementation = forms.choose(x, factors, psi=options["psi"])
-    return forms.FORMS[implementation](x, weights, factors, **options)
+        implementation = forms.choose(x, factors, groups=options["groups"], psi=options["psi"])
+    return in_format_of(forms.FORMS[implementation](x, weights, factors, **options), x)
 
 
 def check_factors(weights: Tensor, factors: Sequence[Tensor]) -> None:
@@ -85,5 +88,5 @@ def check_factors(weights: Tensor, factors: Sequence[Tensor]) -> None:
     if len(shapes) < 3 or ranks != {weights.numel()} or weights.dim() != 1:
         raise ValueError(
             f"weights of shape {tuple(weights.shape)} and factors of shapes {shapes} do not belong together; "
-            "expected (R,) and (T, R), (C, R), then (K, R) for each spatial mode"
+            "expected (R,) and (T, R), (C / groups, R), then (K, R) for each spatial mode"
         )

@@ -7,7 +7,6 @@ import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-MAX_ORDER = 3
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 Pairs = tuple[tuple[int, int], ...]
@@ -22,13 +21,13 @@ class Geometry:
     Parameters
     ----------
     kernel_size : tuple of int
-        Taps of each spatial mode, time first. Its length is the order of the convolution, 1 to 3.
+        Taps of each spatial mode, time first. Its length is the order of the convolution.
     stride, dilation : int or tuple of int
         At least 1.
     padding : int, tuple of int, tuple of (before, after) pairs, 'same' or 'valid'
         Kept as (before, after) pairs, because 'same' with an even reach pads one position more behind.
-    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}
-        What stands at padded positions.
+    padding_mode : {'zeros', 'reflect', 'replicate', 'circular'}, or a tuple with one of them for each mode
+        What stands at padded positions. Kept as one word where the padded modes agree.
 
     Raises
     ------
@@ -41,19 +40,21 @@ class Geometry:
     stride: int | tuple[int, ...] = 1
     padding: int | str | tuple[int, ...] | Pairs = 0
     dilation: int | tuple[int, ...] = 1
-    padding_mode: str = "zeros"
+    padding_mode: str | tuple[str, ...] = "zeros"
 
     def __post_init__(self) -> None:
         kernel = _kernel(self.kernel_size)
         order = len(kernel)
         stride = _per_mode("stride", self.stride, order, at_least=1)
         dilation = _per_mode("dilation", self.dilation, order, at_least=1)
-        if self.padding_mode not in PADDING_MODES:
-            raise ValueError(
-                f"padding_mode is {self.padding_mode!r}; expected one of {', '.join(PADDING_MODES)}"
-            )
         padding = _pairs(self.padding, kernel, stride=stride, dilation=dilation)
-        normal = {"kernel_size": kernel, "stride": stride, "dilation": dilation, "padding": padding}
+        normal = {
+            "kernel_size": kernel,
+            "stride": stride,
+            "dilation": dilation,
+            "padding": padding,
+            "padding_mode": _padding_mode(self.padding_mode, padding),
+        }
         for name, value in normal.items():
             object.__setattr__(self, name, value)
 
@@ -66,6 +67,12 @@ class Geometry:
     def reach(self) -> tuple[int, ...]:
         """Distance from the first to the last tap of each mode, in positions."""
         return tuple(d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True))
+
+    @property
+    def padding_modes(self) -> tuple[str, ...]:
+        """What stands at padded positions, for each mode."""
+        given = self.padding_mode
+        return (given,) * self.order if isinstance(given, str) else given
 
     @property
     def symmetric_zeros(self) -> bool:
@@ -94,11 +101,12 @@ class Geometry:
 
     def _padded(self, size: int, pads: tuple[int, int], mode: int) -> int:
         """Length of one mode after padding, if the kernel fits in."""
-        limit = {"reflect": size - 1, "circular": size}.get(self.padding_mode, math.inf)
-        if max(pads) > limit:
+        kind = self.padding_modes[mode]
+        limit = {"reflect": max(size - 1, 0), "circular": size, "replicate": math.inf if size else 0}
+        if max(pads) > limit.get(kind, math.inf):
             raise ValueError(
-                f"padding {pads} of spatial mode {mode} is too wide for padding_mode {self.padding_mode!r} "
-                f"on size {size}; use at most {limit}, or padding_mode 'zeros' or 'replicate'"
+                f"padding {pads} of spatial mode {mode} is too wide for padding_mode {kind!r} on size {size}; "
+                f"use at most {limit[kind]}, or padding_mode 'zeros'"
             )
         padded, window = size + sum(pads), self.reach[mode] + 1
         if padded < window:
@@ -108,61 +116,74 @@ class Geometry:
             )
         return padded
 
-    def torch_padding(self) -> tuple[int, ...] | str:
-        """Padding as ``torch.nn.ConvNd`` takes it.
-
-        Raises
-        ------
-        ValueError
-            If the two sides differ and the padding is not 'same': torch has no such convolution.
-        """
+    def torch_padding(self) -> tuple[int, ...] | str | None:
+        """Padding as ``torch.nn.ConvNd`` takes it, None where it cannot: one-sided, or unlike between modes."""
+        if not isinstance(self.padding_mode, str):
+            return None
         if all(before == after for before, after in self.padding):
             return tuple(before for before, _ in self.padding)
-        if set(self.stride) == {1} and self.padding == _same(self.reach):
-            return "same"
-        raise ValueError(
-            f"padding {self.padding} differs before and after; torch.nn.ConvNd cannot do that. Pad the input "
-            "with torch.nn.functional.pad and use padding=0"
-        )
+        same = set(self.stride) == {1} and self.padding == _same(self.reach)
+        return "same" if same else None
 
     def fill(self) -> list[int]:
         """Padding in the order of ``torch.nn.functional.pad``: last mode first."""
         return [side for pads in reversed(self.padding) for side in pads]
 
+    def centres(self, input_size: Iterable[int]) -> tuple[slice, ...]:
+        """Where the kernel's centre tap stands, for every output: slices of the *padded* modes."""
+        sizes = self.output_size(input_size)
+        modes = zip(self.reach, sizes, self.stride, strict=True)
+        return tuple(slice(reach // 2, reach // 2 + (n - 1) * step + 1, step) for reach, n, step in modes)
+
     def unpadded(self) -> Geometry:
         """The same geometry for an input that is padded already."""
         return replace(self, padding=0, padding_mode="zeros")
 
-    def with_new_mode(self, kernel_size: int, *, stride: int = 1, dilation: int = 1) -> Geometry:
-        """The geometry with a centred new first spatial mode, padded so that stride 1 keeps its length.
+    def modes(self, which: slice) -> Geometry:
+        """The geometry of some of the spatial modes, in order."""
+        names = ("kernel_size", "stride", "padding", "dilation", "padding_modes")
+        parts = [getattr(self, name)[which] for name in names]
+        return Geometry(*parts)
+
+    def with_new_mode(self, kernel_size: int, *, centre: int | None = None) -> Geometry:
+        """The geometry with a new first spatial mode of stride 1, padded with zeros so that its length stays.
+
+        Parameters
+        ----------
+        kernel_size : int
+            Taps of the new mode.
+        centre : int, optional
+            Tap that stands on the present position; the middle one by default.
 
         Raises
         ------
         ValueError
-            If the kernel size is even: it has no centre.
+            If the kernel size is even and no centre is given, or the centre is none of the taps.
         """
         (taps,) = _per_mode("kernel_size", (kernel_size,), 1, at_least=1)
-        if taps % 2 == 0:
+        if centre is None and taps % 2 == 0:
             raise ValueError(
                 f"kernel_size of the new mode is {taps}, an even number, which has no centre and would shift "
-                f"or lengthen the clip; use {taps - 1} or {taps + 1}"
+                f"or lengthen the clip; use {taps - 1} or {taps + 1}, or name the tap of the present frame with centre"
             )
-        half = dilation * (taps // 2)
+        before = taps // 2 if centre is None else centre
+        if isinstance(before, bool) or not isinstance(before, int) or not 0 <= before < taps:
+            raise ValueError(f"centre is {centre!r}; expected a tap of the new mode, 0 to {taps - 1}")
         return replace(
             self,
             kernel_size=(taps, *self.kernel_size),
-            stride=(stride, *self.stride),
-            padding=((half, half), *self.padding),
-            dilation=(dilation, *self.dilation),
+            stride=(1, *self.stride),
+            padding=((before, taps - 1 - before), *self.padding),
+            dilation=(1, *self.dilation),
+            padding_mode=("zeros", *self.padding_modes),
         )
 
 
 def _kernel(value: object) -> tuple[int, ...]:
     """Kernel size as a tuple; refuse a bare number, since its order would be a guess."""
-    if not isinstance(value, (tuple, list)) or not 1 <= len(value) <= MAX_ORDER:
+    if not isinstance(value, (tuple, list)) or not value:
         raise ValueError(
-            f"kernel_size is {value!r}; expected a tuple with one number for each of 1 to {MAX_ORDER} "
-            "spatial modes, such as (3, 3)"
+            f"kernel_size is {value!r}; expected a tuple with one number for each spatial mode, such as (3, 3)"
         )
     return _per_mode("kernel_size", value, len(value), at_least=1)
 
@@ -176,6 +197,17 @@ def _per_mode(name: str, value: object, order: int, *, at_least: int) -> tuple[i
         if isinstance(entry, bool) or not hasattr(entry, "__index__") or entry < at_least:
             raise ValueError(f"{name} is {value!r}; expected whole numbers of at least {at_least}")
     return tuple(map(operator.index, values))
+
+
+def _padding_mode(value: object, padding: Pairs) -> str | tuple[str, ...]:
+    """One word, or one a mode where padded modes differ; what is not padded agrees with everything."""
+    modes = tuple(value) if isinstance(value, (tuple, list)) else (value,) * len(padding)
+    if len(modes) != len(padding) or any(mode not in PADDING_MODES for mode in modes):
+        raise ValueError(f"padding_mode is {value!r}; expected one of {', '.join(PADDING_MODES)}")
+    used = {mode for mode, pads in zip(modes, padding, strict=True) if pads != (0, 0)}
+    if len(used) > 1:
+        return modes
+    return used.pop() if used else modes[-1]
 
 
 def _pairs(

@@ -14,9 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv import forms
-from hocp.conv.dense import BATCH_NORMS, check_channels, pad
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions
+from hocp.conv.layer import check_dtype, check_rank
+from hocp.conv.nd import batch_norm, check_channels, in_format_of, pad
 
 
 class SeparableDepthwise(nn.Module):
@@ -31,7 +32,7 @@ class SeparableDepthwise(nn.Module):
     channels : int
         R.
     kernel_size : tuple of int
-        Time first; its length is the order, 1 to 3.
+        Time first; its length is the order.
     stride, padding, dilation, padding_mode
         As in ``torch.nn.ConvNd``.
     norm : {None, 'batch'}
@@ -57,10 +58,8 @@ class SeparableDepthwise(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(channels, bool) or not isinstance(channels, int) or channels < 1:
-            raise ValueError(
-                f"channels of SeparableDepthwise is {channels!r}; expected a whole number of at least 1"
-            )
+        check_rank(channels, layer="SeparableDepthwise", name="channels")
+        check_dtype(dtype, layer="SeparableDepthwise")
         if norm not in (None, "batch"):
             raise ValueError(f"norm of SeparableDepthwise is {norm!r}; expected None or 'batch'")
         self.geometry = Geometry(kernel_size, stride, padding, dilation, padding_mode)
@@ -69,7 +68,7 @@ class SeparableDepthwise(nn.Module):
             nn.Parameter(torch.empty(taps, channels, **like)) for taps in self.geometry.kernel_size
         )
         self.norms = nn.ModuleList(
-            BATCH_NORMS[self.order](channels, **like) if norm else nn.Identity() for _ in range(self.order)
+            batch_norm(self.order, channels, **like) if norm else nn.Identity() for _ in range(self.order)
         )
         self.temporal_modes: tuple[int, ...] = ()
         self.reset_parameters()
@@ -103,6 +102,7 @@ class SeparableDepthwise(nn.Module):
             y, geometry = pad(y, geometry), geometry.unpadded()
         for mode, (factor, norm) in enumerate(zip(self.factors, self.norms, strict=True)):
             y = norm(forms.depthwise_mode(y, factor, mode, geometry=geometry))
+        y = in_format_of(y, batched)
         return y if batched is z else y.squeeze(0)
 
     def new_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:

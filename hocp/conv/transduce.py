@@ -13,8 +13,6 @@ from functools import singledispatch
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.geometry import MAX_ORDER
-
 INITS = ("identity", "average", "random")
 
 
@@ -139,8 +137,6 @@ def _order(module: nn.Module) -> int:
             f"transduce found layers of orders {sorted(orders) or 'none'}; expected one order throughout. "
             "Replace the layers of another order"
         )
-    if max(orders) >= MAX_ORDER:
-        raise ValueError(f"the layers are of order {max(orders)}; transduce goes up to order {MAX_ORDER}")
     return orders.pop()
 
 

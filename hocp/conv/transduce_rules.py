@@ -7,7 +7,8 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from hocp.conv.cp import CPConv
-from hocp.conv.dense import BATCH_NORMS, CONVOLUTIONS, as_module, geometry_of
+from hocp.conv.dense import CONVOLUTIONS, as_module, geometry_of
+from hocp.conv.nd import batch_norm
 from hocp.conv.separable import SeparableDepthwise
 from hocp.conv.transduce import Options, layer_order, profile, transduce_layer
 from hocp.conv.tucker import TuckerConv
@@ -86,7 +87,9 @@ def _conv(layer: nn.Module, options: Options) -> nn.Module:
     if set(geometry.kernel_size) == {1}:
         options = replace(options, kernel_size=1, init="identity")
     kernel = inflate(layer.weight.detach(), options)
-    new = as_module(kernel, bias=layer.bias, geometry=geometry.with_new_mode(options.kernel_size))
+    new = as_module(
+        kernel, bias=layer.bias, geometry=geometry.with_new_mode(options.kernel_size), groups=layer.groups
+    )
     for name, parameter in layer.named_parameters():
         new.get_parameter(name).requires_grad_(parameter.requires_grad)
     return new
@@ -94,8 +97,14 @@ def _conv(layer: nn.Module, options: Options) -> nn.Module:
 
 def _batch_norm(norm: nn.Module, options: Options) -> nn.Module:
     """The batch norm of the next order, around the same parameters and buffers."""
-    new = BATCH_NORMS[options.order + 1](
-        norm.num_features, norm.eps, norm.momentum, norm.affine, norm.track_running_stats, device="meta"
+    new = batch_norm(
+        options.order + 1,
+        norm.num_features,
+        eps=norm.eps,
+        momentum=norm.momentum,
+        affine=norm.affine,
+        track_running_stats=norm.track_running_stats,
+        device="meta",
     )
     for name, parameter in norm.named_parameters(recurse=False):
         setattr(new, name, parameter)
@@ -132,7 +141,7 @@ def _each(value: int | tuple[int, ...], order: int) -> tuple[int, ...]:
 
 for _order in (1, 2):
     transduce_layer.register(CONVOLUTIONS[_order], _conv)
-    transduce_layer.register(BATCH_NORMS[_order], _batch_norm)
+    transduce_layer.register(getattr(nn, f"BatchNorm{_order}d"), _batch_norm)
     for _name, _rule in (("MaxPool", _pool), ("AvgPool", _pool)):
         transduce_layer.register(getattr(nn, f"{_name}{_order}d"), _rule)
         transduce_layer.register(getattr(nn, f"Adaptive{_name}{_order}d"), _adaptive_pool)

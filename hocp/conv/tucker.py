@@ -1,49 +1,56 @@
 """Convolution with a kernel in Tucker form: 1x1, small dense core, 1x1, as in a ResNet bottleneck.
 
-Shapes: B batch, C input channels, T output channels, R_C and R_T their ranks; D0, ... spatial sizes; K0, ...
-taps.
-    x        (B, C, D0, ...)          input, the batch may be missing
-    core     (R_T, R_C, K0, ...)      the spatial factors are absorbed
-    factors  (T, R_T), (C, R_C)       in TensorLy's order
-    result   (B, T, D0', ...)
+Shapes: B batch, C input channels, T output channels, g groups, R_C and R_T their ranks; D0, ... spatial sizes;
+K0, ... taps, those of separate modes first.
+    x             (B, C, D0, ...)             input, the batch may be missing
+    core          (R_T, R_C, K', ...)         the factors of its modes are absorbed
+    factors       (T, R_T), (C / g, R_C)      in TensorLy's order
+    mode_factors  (K0, R_C), ...              of separate modes, depthwise on the rank channels
+    result        (B, T, D0', ...)
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Sequence
+from math import prod, sqrt
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from hocp.conv.dense import as_module, check_channels, dense_conv, geometry_of
+from hocp.conv.forms import conv_mode, depthwise, enter_rank_space, leave_rank_space
 from hocp.conv.geometry import Geometry
+from hocp.conv.init import balanced_directions
+from hocp.conv.layer import FactorizedConv, check_rank, copy_into
+from hocp.conv.nd import conv_nd, pad
 
-IMPLEMENTATIONS = ("factorized", "dense")
 
-
-class TuckerConv(nn.Module):
+class TuckerConv(FactorizedConv):
     """N-d convolution whose kernel is a core times one factor for each channel mode.
+
+    W[t, s, k, ...] = sum_ab U0[t, a] core[a, b, ...] V[k, b] ... U1[s, b], with a V for each separate mode.
 
     Parameters
     ----------
     in_channels, out_channels : int
     kernel_size : tuple of int
-        Time first; its length is the order, 1 to 3.
+        Time first; its length is the order.
     rank : int or (int, int)
         Ranks of the modes T and C, in this order, as TensorLy orders the kernel's modes.
-    stride, padding, dilation, padding_mode
-        As in ``torch.nn.ConvNd``.
-    bias : bool, default False
-    implementation : {'factorized', 'dense'}
-        Three stages, or rebuild the kernel; the results are equal.
+    separate_modes : int, default 0
+        First spatial modes that are not in the core: each is a depthwise 1-D convolution of the rank
+        channels. Transduction adds such modes.
+    implementation : {'auto', 'chain', 'dense'}
+        Stage by stage (as 'auto' does), or rebuild the kernel; the results are equal.
+    **options
+        Of `FactorizedConv`: stride, padding, dilation, groups, bias, padding_mode, rank_norm,
+        rank_activation, skip, device, dtype.
 
     Attributes
     ----------
-    core : Tensor, (R_T, R_C, K0, ...)
-    factors : ParameterList of (T, R_T), (C, R_C)
-    relative_error : float or None
-        Of the kernel, for a layer made by `from_conv`.
+    core : Tensor, (R_T, R_C, K', ...)
+    factors : ParameterList of (T, R_T), (C / g, R_C)
+    mode_factors : ParameterList of (K0, R_C), ...
 
     Raises
     ------
@@ -58,155 +65,152 @@ class TuckerConv(nn.Module):
         kernel_size: tuple[int, ...],
         *,
         rank: int | tuple[int, int],
-        stride: int | tuple[int, ...] = 1,
-        padding: int | str | tuple[int, ...] = 0,
-        dilation: int | tuple[int, ...] = 1,
-        bias: bool = False,
-        padding_mode: str = "zeros",
-        implementation: str = "factorized",
-        device: torch.device | str | None = None,
-        dtype: torch.dtype | None = None,
+        separate_modes: int = 0,
+        **options: Any,
     ) -> None:
-        super().__init__()
-        channels = {"in_channels": in_channels, "out_channels": out_channels}
-        for name, value in channels.items():
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} of TuckerConv is {value!r}; expected a whole number of at least 1")
-        if implementation not in IMPLEMENTATIONS:
-            raise ValueError(
-                f"implementation of TuckerConv is {implementation!r}; expected one of "
-                f"{', '.join(IMPLEMENTATIONS)}"
-            )
         rank_out, rank_in = _rank_pair(rank)
-        self.geometry = Geometry(kernel_size, stride, padding, dilation, padding_mode)
-        self.implementation = implementation
-        like = {"device": device, "dtype": dtype}
-        self.core = nn.Parameter(torch.empty(rank_out, rank_in, *self.geometry.kernel_size, **like))
-        sizes = ((out_channels, rank_out), (in_channels, rank_in))
+        super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank_in, **options)
+        if isinstance(separate_modes, bool) or separate_modes not in range(self.order):
+            raise ValueError(
+                f"separate_modes of TuckerConv is {separate_modes!r}; expected 0 to {self.order - 1}: the core of "
+                f"a layer of order {self.order} keeps at least one mode"
+            )
+        like = {name: options.get(name) for name in ("device", "dtype")}
+        separate, kept = (
+            self.geometry.kernel_size[:separate_modes],
+            self.geometry.kernel_size[separate_modes:],
+        )
+        sizes = ((out_channels, rank_out), (in_channels // self.groups, rank_in))
+        self.core = nn.Parameter(torch.empty(rank_out, rank_in, *kept, **like))
         self.factors = nn.ParameterList(nn.Parameter(torch.empty(size, **like)) for size in sizes)
-        self.bias = nn.Parameter(torch.empty(out_channels, **like)) if bias else None
-        self.relative_error: float | None = None
+        self.mode_factors = nn.ParameterList(
+            nn.Parameter(torch.empty(taps, rank_in, **like)) for taps in separate
+        )
         self.reset_parameters()
-
-    @property
-    def order(self) -> int:
-        """Number of spatial modes."""
-        return self.geometry.order
 
     @property
     def rank(self) -> tuple[int, int]:
         """R_T and R_C."""
         return self.core.shape[0], self.core.shape[1]
 
-    @property
-    def in_channels(self) -> int:
-        """C."""
-        return self.factors[1].shape[0]
-
-    @property
-    def out_channels(self) -> int:
-        """T."""
-        return self.factors[0].shape[0]
-
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """Draw numbers that keep the variance through a ReLU: 1 / fan-in a stage, 2 / fan-in in the last."""
         for tensor, fan_in in (
-            (self.factors[1], self.in_channels),
-            (self.core, self.core[0].numel()),
-            (self.factors[0], self.rank[0] / 2),
+            (self.factors[1], self.factors[1].shape[0]),
+            (self.core, prod(self.core.shape[1:])),
+            (self.factors[0], self.rank[0] / self._gain),
         ):
-            tensor.normal_(0, math.sqrt(1 / fan_in))
-        if self.bias is not None:
-            self.bias.zero_()
+            tensor.normal_(0, sqrt(1 / fan_in))
+        if self.mode_factors:
+            sizes = [factor.shape[0] for factor in self.mode_factors]
+            fresh = balanced_directions(sizes, self.rank[1])
+            copy_into(list(zip(self.mode_factors, fresh, strict=True)))
+        self._reset_shared()
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Convolve (B, C, D0, ...) or (C, D0, ...)."""
-        batched = check_channels(x, self.in_channels, order=self.order, layer="TuckerConv")
-        self.geometry.output_size(batched.shape[2:])
+    def _convolve(self, x: Tensor) -> Tensor:
+        """Channels last as in `hocp.conv.forms`: the pointwise stages are then plain matrix products."""
         if self.implementation == "dense":
-            y = dense_conv(batched, self.to_kernel(), bias=self.bias, geometry=self.geometry)
-        else:
-            # Channels last as in hocp.conv.forms: the pointwise stages are then plain matrix products.
-            z = F.linear(batched.movedim(1, -1), self.factors[1].t()).movedim(-1, 1)
-            z = dense_conv(z, self.core, geometry=self.geometry)
-            y = F.linear(z.movedim(1, -1), self.factors[0], self.bias).movedim(-1, 1)
-        return y if batched is x else y.squeeze(0)
+            return conv_nd(x, self._kernel(), bias=self.bias, geometry=self.geometry, groups=self.groups)
+        z, geometry = enter_rank_space(x, self.factors[1], groups=self.groups, psi=self.psi), self.geometry
+        if not geometry.symmetric_zeros:
+            z, geometry = pad(z.movedim(-1, 1), geometry).movedim(1, -1), geometry.unpadded()
+        for mode, factor in enumerate(self.mode_factors):
+            z = conv_mode(z, depthwise(factor), mode, geometry=geometry)
+        z = self._core_modes(z, geometry)
+        return leave_rank_space(z, self.factors[0], self.bias, groups=self.groups)
 
-    def to_kernel(self) -> Tensor:
-        """The full kernel, (T, C, K0, ...); differentiable."""
-        mixed = torch.tensordot(self.factors[0], self.core, dims=([1], [0]))
+    def _core_modes(self, z: Tensor, geometry: Geometry) -> Tensor:
+        """The core's convolution of (B, D0, ..., R_C), with separate modes folded into the batch."""
+        separate = len(self.mode_factors)
+        before = z.shape[: separate + 1]
+        folded = z.reshape(prod(before), *z.shape[separate + 1 :]).movedim(-1, 1)
+        out = conv_nd(folded, self.core, geometry=geometry.modes(slice(separate, None))).movedim(1, -1)
+        return out.reshape(*before, *out.shape[1:])
+
+    def _kernel(self) -> Tensor:
+        core = self.core
+        for factor in reversed(self.mode_factors):
+            shape = (1, factor.shape[1], factor.shape[0], *(1,) * (core.dim() - 2))
+            core = core.unsqueeze(2) * factor.t().reshape(shape)
+        mixed = torch.tensordot(self.factors[0], core, dims=([1], [0]))
         return torch.tensordot(mixed, self.factors[1], dims=([1], [1])).movedim(-1, 1)
-
-    def to_dense(self) -> nn.Module:
-        """The equal ``nn.ConvNd``, with its own copy of the numbers."""
-        return as_module(self.to_kernel(), bias=self.bias, geometry=self.geometry).train(self.training)
 
     @classmethod
     def from_factors(
-        cls, core: Tensor, factors: tuple[Tensor, Tensor], *, bias: Tensor | None = None, **options
-    ) -> TuckerConv:
-        """A layer with copies of a core (R_T, R_C, K0, ...) and factors (T, R_T), (C, R_C)."""
-        shapes = [tuple(factor.shape) for factor in factors]
-        if core.dim() < 3 or [shape[-1] for shape in shapes] != list(core.shape[:2]):
-            raise ValueError(
-                f"core of shape {tuple(core.shape)} and factors of shapes {shapes} do not belong together; "
-                "expected (R_T, R_C, K0, ...), (T, R_T) and (C, R_C)"
-            )
-        options = {"device": core.device, "dtype": core.dtype} | options
-        (out_channels, _), (in_channels, _) = shapes
-        kernel, rank = tuple(core.shape[2:]), tuple(core.shape[:2])
-        layer = cls(in_channels, out_channels, kernel, rank=rank, bias=bias is not None, **options)
-        with torch.no_grad():
-            pairs = [(layer.core, core), *zip(layer.factors, factors, strict=True)]
-            for own, given in pairs if bias is None else [*pairs, (layer.bias, bias)]:
-                own.copy_(given)
-        return layer
-
-    @classmethod
-    def from_conv(cls, conv: nn.Module, *, rank: int | tuple[int, int], **options) -> TuckerConv:
-        """Factorize the channel modes of a dense convolution, in float64, starting from the HOSVD.
-
-        The layer's ``relative_error`` tells how far its kernel is from the original.
+        cls,
+        core: Tensor,
+        factors: Sequence[Tensor],
+        mode_factors: Sequence[Tensor] = (),
+        *,
+        bias: Tensor | None = None,
+        **options: Any,
+    ) -> Self:
+        """A layer with copies of a core (R_T, R_C, K', ...), factors (T, R_T), (C / g, R_C), and mode factors.
 
         Raises
         ------
         ValueError
-            If the module is no plain convolution, has groups or a non-finite kernel, or the rank exceeds the
-            channels.
+            If the tensors do not belong together.
         """
+        shapes = [tuple(factor.shape) for factor in factors]
+        separate = [tuple(factor.shape) for factor in mode_factors]
+        fits = core.dim() >= 3 and [shape[-1] for shape in shapes] == list(core.shape[:2])
+        if not fits or any(shape[1:] != core.shape[1:2] for shape in separate):
+            raise ValueError(
+                f"core of shape {tuple(core.shape)}, factors of shapes {shapes} and mode factors of shapes "
+                f"{separate} do not belong together; expected (R_T, R_C, K, ...), (T, R_T) and (C / groups, R_C), "
+                "and (K, R_C) for each separate mode"
+            )
+        options = {"device": core.device, "dtype": core.dtype, "bias": bias is not None} | options
+        kernel = (*(taps for taps, _ in separate), *core.shape[2:])
+        channels = (shapes[1][0] * options.get("groups", 1), shapes[0][0])
+        layer = cls(*channels, kernel, rank=tuple(core.shape[:2]), separate_modes=len(separate), **options)
+        copy_into([
+            (layer.core, core),
+            *zip(layer.factors, factors, strict=True),
+            *zip(layer.mode_factors, mode_factors, strict=True),
+            *([] if bias is None else [(layer.bias, bias)]),
+        ])  # fmt: skip
+        return layer
+
+    @classmethod
+    def _fit(cls, kernel: Tensor, rank: int | tuple[int, int], **solver: Any) -> tuple[Any, ...]:
         from hocp.conv.solve import fit_tucker  # here, since TensorLy takes a second to import
 
-        geometry, pair = geometry_of(conv), _rank_pair(rank)
-        for name, channels, own in zip(("out", "in"), conv.weight.shape, pair, strict=False):
+        pair = _rank_pair(rank)
+        for name, channels, own in zip(("out", "in"), kernel.shape, pair, strict=False):
             if own > channels:
                 raise ValueError(f"rank {pair} exceeds the {channels} {name}put channels; use at most that")
-        core, factors, error = fit_tucker(conv.weight, pair)
-        layer = cls.from_factors(
-            core.to(conv.weight),
-            tuple(factor.to(conv.weight) for factor in factors),
-            bias=conv.bias,
-            **{name: getattr(geometry, name) for name in ("stride", "padding", "dilation", "padding_mode")},
-            **options,
-        )
-        layer.relative_error = error
-        return layer.train(conv.training)
+        return fit_tucker(kernel, pair, **solver)
 
-    def extra_repr(self) -> str:
-        """What the printed module shows."""
-        g = self.geometry
-        return (
-            f"{self.in_channels}, {self.out_channels}, kernel_size={g.kernel_size}, rank={self.rank}, "
-            f"stride={g.stride}, padding={g.padding}, dilation={g.dilation}, bias={self.bias is not None}"
-        )
+    @classmethod
+    def _fit_joint(cls, kernels: Tensor, rank: int | tuple[int, int], **solver: Any) -> tuple[list, Any]:
+        """The mode of the layers stays in the core, of which each layer gets its slice."""
+        core, factors, fit = cls._fit(kernels.movedim(0, -1), rank, **solver)
+        return [(part, factors) for part in core.unbind(-1)], fit
+
+    def _share_with(self, other: Self) -> None:
+        """The core is each layer's own."""
+        for index, factor in enumerate(other.factors):
+            self.factors[index] = factor
+
+    def new_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Factors that transduction added, with their names."""
+        for mode in self.temporal_modes:
+            yield f"mode_factors.{mode}", self.mode_factors[mode]
+
+    def options(self) -> dict[str, Any]:
+        """Arguments of the constructor that make a layer of the same shape, but for device and dtype."""
+        return super().options() | {"rank": self.rank, "separate_modes": len(self.mode_factors)}
 
 
 def _rank_pair(rank: object) -> tuple[int, int]:
     """Both ranks, checked."""
     pair = tuple(rank) if isinstance(rank, (tuple, list)) else (rank, rank)
-    if len(pair) != 2 or any(isinstance(r, bool) or not isinstance(r, int) or r < 1 for r in pair):
+    if len(pair) != 2:
         raise ValueError(
             f"rank of TuckerConv is {rank!r}; expected a whole number of at least 1, or two: for the output "
             "and the input channels"
         )
-    return pair
+    return check_rank(pair[0], layer="TuckerConv"), check_rank(pair[1], layer="TuckerConv")

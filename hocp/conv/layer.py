@@ -1,0 +1,406 @@
+"""What factorized convolutions share: geometry, groups, bias, rank-space non-linearity, skip, dense twin.
+
+Shapes: B batch, C input channels, T output channels, g groups, S channels of the rank space; D0, ... spatial
+sizes, time first; K0, ... taps.
+    x            (B, C, D0, ...)        input, the batch may be missing
+    rank space   (B g, S, D0, ...)      behind the first 1x1 stage
+    skip_factor  (T, C / g)             U(S) of the paper's block
+    result       (B, T, D0', ...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from hocp.conv.dense import as_module, geometry_of
+from hocp.conv.forms import check_implementation
+from hocp.conv.geometry import Geometry
+from hocp.conv.nd import batch_norm, check_channels, check_groups, in_format_of, pad, pointwise
+
+SKIPS = (None, "identity", "projection")
+
+
+class FactorizedConv(nn.Module):
+    """N-d convolution with a factorized kernel; `CPConv`, `TuckerConv` and `TTConv` say how.
+
+    The kernel is that of torch, (T, C / g, K0, ...): all factors but that of the output channels are shared by
+    the groups.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size : tuple of int
+        Time first; its length is the order.
+    rank_channels : int
+        S, channels behind the first 1x1 stage; given by the subclass.
+    stride, padding, dilation, groups, padding_mode
+        As in ``torch.nn.ConvNd``; padding also as one (before, after) pair a mode, padding_mode also as one
+        word a mode.
+    bias : bool, default False
+        Off as in the paper, where a batch norm follows every convolution.
+    rank_norm : {None, 'batch'}
+        Batch norm of the S channels behind the first 1x1 stage, first half of the paper's psi. Groups share
+        it.
+    rank_activation : {None, 'relu'}
+        Second half of psi.
+    skip : {None, 'identity', 'projection'}
+        Shortcut around the block, from the position of the kernel's centre: the input itself, or the input
+        times a matrix ``skip_factor``. Needs odd kernels.
+    implementation : str
+        How to compute; the results are equal.
+
+    Attributes
+    ----------
+    fit : hocp.conv.Fit or None
+        How the solver fared, for a layer made by `from_conv`.
+    temporal_modes : tuple of int
+        Spatial modes that transduction added.
+
+    Raises
+    ------
+    ValueError
+        If an argument is of the wrong kind or out of range.
+    """
+
+    IMPLEMENTATIONS: tuple[str, ...] = ("auto", "chain", "dense")
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: tuple[int, ...],
+        *,
+        rank_channels: int,
+        stride: int | tuple[int, ...] = 1,
+        padding: int | str | tuple[int, ...] = 0,
+        dilation: int | tuple[int, ...] = 1,
+        groups: int = 1,
+        bias: bool = False,
+        padding_mode: str = "zeros",
+        rank_norm: str | None = None,
+        rank_activation: str | None = None,
+        skip: str | None = None,
+        implementation: str = "auto",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        layer, like = type(self).__name__, {"device": device, "dtype": dtype}
+        check_groups(in_channels, out_channels, groups, layer=layer)
+        check_dtype(dtype, layer=layer)
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.geometry = Geometry(kernel_size, stride, padding, dilation, padding_mode)
+        self.implementation = check_implementation(implementation, self.IMPLEMENTATIONS, layer=layer)
+        if implementation == "dense" and (rank_norm or rank_activation):
+            raise ValueError(
+                f"implementation 'dense' of {layer} allows no rank_norm or rank_activation; use 'chain'"
+            )
+        self.skip = self._checked_skip(skip)
+        projection = skip == "projection"
+        shape = (out_channels, in_channels // groups)
+        self.skip_factor = nn.Parameter(torch.empty(shape, **like)) if projection else None
+        self.rank_norm = self._rank_norm(rank_norm, rank_channels, **like)
+        self.rank_activation = self._rank_activation(rank_activation)
+        self.bias = nn.Parameter(torch.empty(out_channels, **like)) if bias else None
+        self.fit: Any = None
+        self.temporal_modes: tuple[int, ...] = ()
+
+    @property
+    def order(self) -> int:
+        """Number of spatial modes."""
+        return self.geometry.order
+
+    @property
+    def psi(self) -> Callable[[Tensor], Tensor] | None:
+        """The non-linearity in rank space, None where there is none."""
+        linear = self.rank_norm is None and self.rank_activation is None
+        return None if linear else self._norm_and_activate
+
+    @property
+    def relative_error(self) -> float | None:
+        """Of the kernel, ||W - W'|| / ||W||, for a layer made by `from_conv`."""
+        return None if self.fit is None else self.fit.relative_error
+
+    def _norm_and_activate(self, z: Tensor) -> Tensor:
+        """Norm, then activation, of the rank channels (B g, S, D0, ...)."""
+        z = z if self.rank_norm is None else self.rank_norm(z)
+        return z if self.rank_activation is None else self.rank_activation(z)
+
+    @property
+    def _gain(self) -> float:
+        """Second moment that a fresh block gives to its output, in units of that of its input.
+
+        A ReLU behind halves it, as one in rank space does; a skip brings half of the output.
+        """
+        return (2 if self.skip is None else 1) * (1 if self.rank_activation is None else 2)
+
+    @torch.no_grad()
+    def _reset_shared(self) -> None:
+        """Draw fresh numbers for what all factorizations have."""
+        if self.bias is not None:
+            self.bias.zero_()
+        if self.skip_factor is not None:
+            self.skip_factor.normal_(0, self.skip_factor.shape[1] ** -0.5)
+        if self.rank_norm is not None:
+            self.rank_norm.reset_parameters()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (B, C, D0, ...) or (C, D0, ...).
+
+        Raises
+        ------
+        ValueError
+            If modes or channels are wrong or a mode is too short.
+        """
+        batched = check_channels(x, self.in_channels, order=self.order, layer=type(self).__name__)
+        self.geometry.output_size(batched.shape[2:])
+        y = in_format_of(self._convolve(batched), batched)
+        if self.skip is not None:
+            y = y + self._shortcut(batched).to(y.dtype)
+        return y if batched is x else y.squeeze(0)
+
+    def _convolve(self, x: Tensor) -> Tensor:
+        """The block without its skip."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it convolves")
+
+    def _shortcut(self, x: Tensor) -> Tensor:
+        """The input under the kernel's centre, projected or as it is."""
+        geometry = self.geometry
+        seen = (slice(None), slice(None), *geometry.centres(x.shape[2:]))
+        x = pad(x, geometry)[seen]
+        return x if self.skip_factor is None else pointwise(x, self.skip_factor, groups=self.groups)
+
+    def to_kernel(self) -> Tensor:
+        """The full kernel, (T, C / g, K0, ...), skip included; differentiable.
+
+        Raises
+        ------
+        ValueError
+            If the layer has a non-linearity in rank space.
+        """
+        if self.psi is not None:
+            raise ValueError(
+                f"this {type(self).__name__} has a norm or activation in rank space, so no single kernel "
+                "describes it; build it without rank_norm and rank_activation"
+            )
+        kernel = self._kernel()
+        if self.skip is None:
+            return kernel
+        matrix = self.skip_factor
+        if matrix is None:
+            matrix = torch.eye(kernel.shape[1], device=kernel.device, dtype=kernel.dtype).repeat(
+                self.groups, 1
+            )
+        around = [side for taps in reversed(kernel.shape[2:]) for side in (taps // 2, taps // 2)]
+        return kernel + nn.functional.pad(matrix.reshape(*matrix.shape, *(1,) * self.order), around)
+
+    def _kernel(self) -> Tensor:
+        """The kernel of the block without its skip."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it rebuilds its kernel")
+
+    def to_dense(self) -> nn.Module:
+        """The equal ``nn.ConvNd`` (a `hocp.conv.ConvNd` where torch has none), with its own copy of the numbers."""
+        twin = as_module(self.to_kernel(), bias=self.bias, geometry=self.geometry, groups=self.groups)
+        return twin.train(self.training)
+
+    @classmethod
+    def from_conv(
+        cls, conv: nn.Module, *, rank: Any, solver: Mapping[str, Any] | None = None, **options: Any
+    ) -> Self:
+        """Factorize a dense convolution, in float64.
+
+        Parameters
+        ----------
+        conv : nn.Conv1d, nn.Conv2d, nn.Conv3d or hocp.conv.ConvNd
+            Stays untouched. Geometry, groups, bias, dtype, device, mode of training and what is trainable are
+            taken over.
+        rank
+            As the constructor takes it.
+        solver : mapping, optional
+            Options of `hocp.conv.fit_cp`, `fit_tucker` or `fit_tt`, such as ``{"seconds": 10}``.
+        **options
+            Of the constructor.
+
+        Returns
+        -------
+        FactorizedConv
+            ``layer.fit`` tells how far its kernel is from the original, and how the solver fared.
+
+        Raises
+        ------
+        ValueError
+            If the module is no plain convolution, its kernel is not finite, an option would change the
+            function, or the solver refuses the rank.
+        """
+        geometry = geometry_of(conv)
+        cls._refuse_nonlinear(options)
+        *tensors, fit = cls._fit(conv.weight.detach(), rank, **(solver or {}))
+        return cls._made(conv, geometry, tensors, fit, options)
+
+    @classmethod
+    def from_convs(
+        cls, convs: Sequence[nn.Module], *, rank: Any, solver: Mapping[str, Any] | None = None, **options: Any
+    ) -> list[Self]:
+        """Factorize several convolutions as one joint tensor with a mode for the layers, as T-Net does.
+
+        The layers that come back share every tensor but one, into which the factor of the layer mode is
+        multiplied: the weights (CP), the core (Tucker) or the first core (TT).
+
+        Raises
+        ------
+        ValueError
+            As `from_conv`, or if the kernels or groups differ in shape.
+        """
+        shapes = {
+            (tuple(geometry_of(conv).kernel_size), conv.groups, tuple(conv.weight.shape)) for conv in convs
+        }
+        if len(shapes) != 1:
+            found = ", ".join(str(tuple(conv.weight.shape)) for conv in convs) or "none"
+            raise ValueError(
+                f"from_convs of {cls.__name__} got kernels of shapes {found}; expected at least one layer, and "
+                "the same shape and groups for all"
+            )
+        cls._refuse_nonlinear(options)
+        stack = torch.stack([conv.weight.detach().to(convs[0].weight) for conv in convs])
+        parts, fit = cls._fit_joint(stack, rank, **(solver or {}))
+        made = zip(convs, parts, strict=True)
+        layers = [cls._made(conv, geometry_of(conv), tensors, fit, options) for conv, tensors in made]
+        for layer in layers[1:]:
+            layer._share_with(layers[0])
+        return layers
+
+    @classmethod
+    def _made(
+        cls, conv: nn.Module, geometry: Geometry, tensors: Sequence[Any], fit: Any, options: Mapping[str, Any]
+    ) -> Self:
+        """A layer of these tensors that stands for a convolution."""
+        cast = [
+            part.to(conv.weight) if isinstance(part, Tensor) else [each.to(conv.weight) for each in part]
+            for part in tensors
+        ]
+        names = ("stride", "padding", "dilation", "padding_mode")
+        taken_over = {name: getattr(geometry, name) for name in names} | {"groups": conv.groups}
+        layer = cls.from_factors(*cast, bias=conv.bias, **(taken_over | dict(options)))
+        layer.requires_grad_(conv.weight.requires_grad)
+        if layer.bias is not None:
+            layer.bias.requires_grad_(conv.bias.requires_grad)
+        layer.fit = fit
+        return layer.train(conv.training)
+
+    @classmethod
+    def _refuse_nonlinear(cls, options: Mapping[str, Any]) -> None:
+        """A factorized kernel stands for the whole layer only where nothing is added to it."""
+        for name in ("rank_norm", "rank_activation", "skip"):
+            if options.get(name) is not None:
+                raise ValueError(
+                    f"{name} is {options[name]!r}, but a {cls.__name__} made of a convolution computes what that "
+                    "one did; leave it out, or build a fresh layer"
+                )
+
+    @classmethod
+    def _fit(cls, kernel: Tensor, rank: Any, **solver: Any) -> tuple[Any, ...]:
+        """Tensors of `from_factors`, then the fit."""
+        raise NotImplementedError(f"{cls.__name__} has no solver")
+
+    @classmethod
+    def _fit_joint(cls, kernels: Tensor, rank: Any, **solver: Any) -> tuple[list[tuple[Any, ...]], Any]:
+        """Of stacked kernels (L, T, C / g, K0, ...): the tensors of each layer, then the fit."""
+        raise NotImplementedError(f"{cls.__name__} has no solver for joint tensors")
+
+    def _share_with(self, other: Self) -> None:
+        """Hold the very tensors of another layer, but for the one that is each layer's own."""
+        raise NotImplementedError(f"{type(self).__name__} shares nothing")
+
+    def new_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Tensors that transduction added, with their names."""
+        return iter(())
+
+    def options(self) -> dict[str, Any]:
+        """Arguments of the constructor that make a layer of the same shape, but for device and dtype."""
+        geometry = self.geometry
+        return {
+            "in_channels": self.in_channels,
+            "out_channels": self.out_channels,
+            "kernel_size": geometry.kernel_size,
+            "stride": geometry.stride,
+            "padding": geometry.padding,
+            "dilation": geometry.dilation,
+            "groups": self.groups,
+            "bias": self.bias is not None,
+            "padding_mode": geometry.padding_mode,
+            "rank_norm": None if self.rank_norm is None else "batch",
+            "rank_activation": None if self.rank_activation is None else "relu",
+            "skip": self.skip,
+            "implementation": self.implementation,
+        }
+
+    def extra_repr(self) -> str:
+        """What the printed module shows: the shape, the rank, and what is not as by default."""
+        options, order = self.options(), self.order
+        plain = {
+            "stride": (1,) * order, "padding": ((0, 0),) * order, "dilation": (1,) * order, "groups": 1,
+            "bias": False, "padding_mode": "zeros", "implementation": "auto", "learn_weights": True,
+            "separate_modes": 0, "rank_norm": None, "rank_activation": None, "skip": None,
+        }  # fmt: skip
+        channels = [str(options.pop("in_channels")), str(options.pop("out_channels"))]
+        shown = {name: value for name, value in options.items() if name not in plain or value != plain[name]}
+        return ", ".join(channels + [f"{name}={value!r}" for name, value in shown.items()])
+
+    def _checked_skip(self, skip: str | None) -> str | None:
+        """The skip, if this layer can have it."""
+        layer = type(self).__name__
+        if skip not in SKIPS:
+            raise ValueError(f"skip of {layer} is {skip!r}; expected None, 'identity' or 'projection'")
+        if skip and any(taps % 2 == 0 for taps in self.geometry.kernel_size):
+            raise ValueError(
+                f"skip of {layer} is {skip!r}, but kernel_size {self.geometry.kernel_size} has an even entry and "
+                "so no centre; use odd ones"
+            )
+        if skip == "identity" and self.in_channels != self.out_channels:
+            raise ValueError(
+                f"skip of {layer} is 'identity', but in_channels is {self.in_channels} and out_channels "
+                f"{self.out_channels}; use 'projection'"
+            )
+        return skip
+
+    def _rank_norm(self, kind: str | None, channels: int, **like: Any) -> nn.Module | None:
+        """Batch norm of the rank channels."""
+        if kind not in (None, "batch"):
+            raise ValueError(f"rank_norm of {type(self).__name__} is {kind!r}; expected None or 'batch'")
+        return batch_norm(self.order, channels, **like) if kind else None
+
+    def _rank_activation(self, kind: str | None) -> nn.Module | None:
+        """Activation of the rank channels; only positively homogeneous ones, since the lasso rescales them."""
+        if kind not in (None, "relu"):
+            raise ValueError(f"rank_activation of {type(self).__name__} is {kind!r}; expected None or 'relu'")
+        return nn.ReLU() if kind else None
+
+
+def check_dtype(dtype: object, *, layer: str) -> None:
+    """Refuse what is no floating-point type."""
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(f"dtype of {layer} is {dtype!r}; expected a floating-point torch.dtype")
+
+
+def check_rank(rank: object, *, layer: str, name: str = "rank") -> int:
+    """The rank, if it is a whole number of at least 1.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
+        raise ValueError(f"{name} of {layer} is {rank!r}; expected a whole number of at least 1")
+    return rank
+
+
+@torch.no_grad()
+def copy_into(pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Copy given numbers into a layer's own tensors."""
+    for own, given in pairs:
+        own.copy_(given)

@@ -1,0 +1,203 @@
+"""Padding, convolution and batch norm of any order; torch's own up to order 3, where it has them.
+
+Shapes: B batch, C input channels, T output channels, g groups; D0, ... spatial sizes; K0, ... taps.
+    x        (B, C, D0, ...)
+    kernel   (T, C / g, K0, ...)
+    result   (B, T, D0', ...)
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from hocp.conv.geometry import Geometry
+
+FUNCTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
+_BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def pad(x: Tensor, geometry: Geometry) -> Tensor:
+    """Pad the spatial modes of (B, C, D0, ...) as the geometry says.
+
+    Written with slices, since torch's own padding knows neither other modes than zeros above order 3 nor
+    modes that are padded in different ways.
+    """
+    if geometry.padding_mode == "zeros":
+        return F.pad(x, geometry.fill())
+    for mode, (kind, (before, after)) in enumerate(
+        zip(geometry.padding_modes, geometry.padding, strict=True)
+    ):
+        if before or after:
+            front = _border(x, mode + 2, before, kind=kind, front=True)
+            back = _border(x, mode + 2, after, kind=kind, front=False)
+            x = torch.cat([front, x, back], dim=mode + 2)
+    return x
+
+
+def _border(x: Tensor, dim: int, count: int, *, kind: str, front: bool) -> Tensor:
+    """What stands on one side of one mode."""
+    size = x.shape[dim]
+    if kind == "reflect":
+        return x.narrow(dim, 1 if front else size - 1 - count, count).flip(dim)
+    if kind == "circular":
+        return x.narrow(dim, size - count if front else 0, count)
+    shape = list(x.shape)
+    shape[dim] = count
+    if kind == "zeros":
+        return x.new_zeros(shape)
+    return x.narrow(dim, 0 if front else size - 1, 1).expand(shape)
+
+
+def conv_nd(
+    x: Tensor, kernel: Tensor, *, geometry: Geometry, bias: Tensor | None = None, groups: int = 1
+) -> Tensor:
+    """Convolve under any geometry; above order 3 as a sum, over the taps of the first mode, of one order less."""
+    if not geometry.symmetric_zeros:
+        x, geometry = pad(x, geometry), geometry.unpadded()
+    if geometry.order in FUNCTIONS:
+        padding = tuple(before for before, _ in geometry.padding)
+        convolve = FUNCTIONS[geometry.order]
+        return convolve(x, kernel, bias, geometry.stride, padding, geometry.dilation, groups)
+    x, geometry = pad(x, geometry), geometry.unpadded()
+    rest, batch = geometry.modes(slice(1, None)), x.shape[0]
+    length, *_ = geometry.output_size(x.shape[2:])
+    step, spread = geometry.stride[0], geometry.dilation[0]
+    parts = []
+    for tap in range(geometry.kernel_size[0]):
+        seen = x[:, :, tap * spread : tap * spread + (length - 1) * step + 1 : step]
+        parts.append(
+            conv_nd(seen.movedim(2, 1).flatten(0, 1), kernel[:, :, tap], geometry=rest, groups=groups)
+        )
+    total = sum(parts[1:], parts[0])
+    y = total.reshape(batch, length, *total.shape[1:]).movedim(1, 2)
+    return y if bias is None else y + bias.reshape(-1, *(1,) * geometry.order)
+
+
+def pointwise(x: Tensor, matrix: Tensor, bias: Tensor | None = None, *, groups: int = 1) -> Tensor:
+    """1x1 convolution of (B, C, D0, ...) with a matrix (T, C / g)."""
+    order = x.dim() - 2
+    if order in FUNCTIONS:
+        return FUNCTIONS[order](x, matrix.reshape(*matrix.shape, *(1,) * order), bias, groups=groups)
+    flat = F.conv1d(x.reshape(*x.shape[:2], prod(x.shape[2:])), matrix.unsqueeze(-1), bias, groups=groups)
+    return flat.reshape(x.shape[0], matrix.shape[0], *x.shape[2:])
+
+
+def in_format_of(y: Tensor, x: Tensor) -> Tensor:
+    """``y`` in the memory format of ``x``, as torch's convolutions return it."""
+    last = _CHANNELS_LAST.get(x.dim())
+    if last is not None and not x.is_contiguous() and x.is_contiguous(memory_format=last):
+        return y.contiguous(memory_format=last)
+    return y.contiguous()
+
+
+def batch_norm(order: int, channels: int, **options) -> nn.Module:
+    """A batch norm for (B, C, D0, ...) of any order."""
+    return _BATCH_NORMS.get(order, BatchNormNd)(channels, **options)
+
+
+class BatchNormNd(_BatchNorm):
+    """Batch norm of an input of any order: torch's stops at three spatial modes."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.dim() < 2:
+            raise ValueError(
+                f"BatchNormNd got an input of shape {tuple(input.shape)}; expected (batch, channels, ...)"
+            )
+
+
+class ConvNd(nn.Module):
+    """Dense convolution of any order under any `Geometry`: what torch's modules cannot hold.
+
+    These are orders above 3, padding that differs before and after, and modes padded in different ways.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    geometry : Geometry
+    groups : int
+    bias : bool
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        geometry: Geometry,
+        *,
+        groups: int = 1,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__()
+        check_groups(in_channels, out_channels, groups, layer="ConvNd")
+        self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
+        self.geometry = geometry
+        shape = (out_channels, in_channels // groups, *geometry.kernel_size)
+        self.weight = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+        self.bias = nn.Parameter(torch.empty(out_channels, device=device, dtype=dtype)) if bias else None
+        self.reset_parameters()
+
+    @property
+    def order(self) -> int:
+        """Number of spatial modes."""
+        return self.geometry.order
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """He initialisation by fan-in; no bias."""
+        self.weight.normal_(0, (2 / self.weight[0].numel()) ** 0.5)
+        if self.bias is not None:
+            self.bias.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (B, C, D0, ...) or (C, D0, ...)."""
+        batched = check_channels(x, self.in_channels, order=self.order, layer="ConvNd")
+        self.geometry.output_size(batched.shape[2:])
+        y = conv_nd(batched, self.weight, geometry=self.geometry, bias=self.bias, groups=self.groups)
+        return y if batched is x else y.squeeze(0)
+
+    def extra_repr(self) -> str:
+        """What the printed module shows."""
+        return f"{self.in_channels}, {self.out_channels}, {self.geometry}, groups={self.groups}"
+
+
+def check_groups(in_channels: int, out_channels: int, groups: int, *, layer: str) -> None:
+    """Refuse channels and groups that are no whole numbers or do not divide.
+
+    Raises
+    ------
+    ValueError
+        Naming the layer, the argument and its value.
+    """
+    given = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
+    for name, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} of {layer} is {value!r}; expected a whole number of at least 1")
+    for name in ("in_channels", "out_channels"):
+        if given[name] % groups:
+            raise ValueError(
+                f"{name} of {layer} is {given[name]}, which groups={groups} does not divide; use a multiple"
+            )
+
+
+def check_channels(x: Tensor, channels: int, *, order: int, layer: str) -> Tensor:
+    """The input with a batch mode, if its modes and channels fit.
+
+    Raises
+    ------
+    ValueError
+        If the number of modes or of channels is wrong.
+    """
+    if x.dim() not in (order + 1, order + 2) or x.shape[-order - 1] != channels:
+        expected = ", ".join(["(batch", str(channels), *(f"size {mode}" for mode in range(order))]) + ")"
+        raise ValueError(
+            f"{layer} got an input of shape {tuple(x.shape)}; expected {expected}, with or without the batch"
+        )
+    return x if x.dim() == order + 2 else torch.unsqueeze(x, 0)
