@@ -18,6 +18,8 @@ NETWORKS = {
     "r3d18": 3,
     "r2plus1d18": 3,
     "hocp_resnet18_3d": 3,
+    "mobilenetv2": 2,
+    "hocp_mobilenetv2": 2,
     "mobilenetv2_cifar": 2,
     "hocp_mobilenetv2_cifar": 2,
 }

@@ -5,7 +5,7 @@ multiply-adds, `bytes` the float32 bytes of the parameters and of every layer's 
 
     networks     every network at full size, at its reference input
     torchvision  the networks that torchvision has, in its form, at the input of its published figures
-    cifar        the two MobileNets
+    cifar        the two MobileNets for CIFAR
     emotion      networks of the emotion experiments, images and frames of one size
     rank_rules   the HO-CP ResNets under other choices of the rank
     flop_figure  the layers of the paper's FLOP figure
@@ -57,6 +57,7 @@ def _torchvision() -> Iterator[dict[str, Any]]:
     yield _row("torchvision", profile("resnet18", outputs=1000))
     yield _row("torchvision", profile("r3d18", outputs=400, **_CLIP_FORM))
     yield _row("torchvision", profile("r2plus1d18", outputs=400, **_CLIP_FORM))
+    yield _row("torchvision", profile("mobilenetv2", outputs=1000))
 
 
 def _emotion_input(name: str) -> tuple[int, ...]:
@@ -66,7 +67,7 @@ def _emotion_input(name: str) -> tuple[int, ...]:
 
 def _emotion() -> Iterator[dict[str, Any]]:
     for name in names():
-        if not name.endswith("_cifar"):
+        if "mobilenet" not in name:
             yield _row("emotion", profile(name, input_size=_emotion_input(name)))
 
 

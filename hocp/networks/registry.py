@@ -12,7 +12,7 @@ from torch import nn
 
 from hocp.conv import transduce_layer
 from hocp.networks.convolutions import CP, Dense, Family, Tucker, TwoPlusOne
-from hocp.networks.mobilenet import MobileNetV2
+from hocp.networks.mobilenet import CIFAR, IMAGENET, Layout, MobileNetV2
 from hocp.networks.resnet import GlobalMean, ResNet18
 
 _IMAGE = ("stem_pool",)
@@ -37,6 +37,12 @@ def _resnet(family: Callable[..., Family], *, outputs: int, width: float, **opti
     return ResNet18(family(**options), outputs=outputs, width=width, **trunk)
 
 
+def _mobile(layout: Layout, *, separable: bool) -> Entry:
+    """MobileNet-v2, with merged or with separate spatial factors."""
+    make = partial(MobileNetV2, layout, separable=separable)
+    return Entry(make, 2, "cp" if separable else "depthwise", (), "expansion x C")
+
+
 _MATCHED = "parameters of dense 3x3"
 REGISTRY: Mapping[str, Entry] = {
     "resnet18": Entry(partial(_resnet, partial(Dense, 2)), 2, "dense", _IMAGE),
@@ -45,8 +51,10 @@ REGISTRY: Mapping[str, Entry] = {
     "r3d18": Entry(partial(_resnet, partial(Dense, 3)), 3, "dense", _CLIP),
     "r2plus1d18": Entry(partial(_resnet, TwoPlusOne), 3, "2plus1", _CLIP),
     "hocp_resnet18_3d": Entry(partial(_resnet, partial(CP, 3)), 3, "cp", _RANKED + _CLIP, _MATCHED),
-    "mobilenetv2_cifar": Entry(partial(MobileNetV2, separable=False), 2, "depthwise", (), "expansion x C"),
-    "hocp_mobilenetv2_cifar": Entry(partial(MobileNetV2, separable=True), 2, "cp", (), "expansion x C"),
+    "mobilenetv2": _mobile(IMAGENET, separable=False),
+    "hocp_mobilenetv2": _mobile(IMAGENET, separable=True),
+    "mobilenetv2_cifar": _mobile(CIFAR, separable=False),
+    "hocp_mobilenetv2_cifar": _mobile(CIFAR, separable=True),
 }
 
 
@@ -91,7 +99,9 @@ def build(name: str, *, outputs: int = 2, width: float = 1.0, **options: Any) ->
     outputs : int, default 2
         Numbers predicted for an image or frame; 2 are valence and arousal.
     width : float, default 1
-        Factor on all channels, each rounded to a multiple of 4; ranks are computed from the channels.
+        Factor on all channels, each rounded to a multiple of 4; ranks are computed from the channels. The
+        MobileNets for ImageNet round to multiples of 8 as torchvision does, and a width below 1 leaves their
+        last 1x1 stage as wide as it is.
     **options
         cp_weights : bool
             HO-CP networks: learn the CP weights (lambda), one more parameter a rank component.

@@ -48,12 +48,13 @@ def test_cp_weights_add_the_sum_of_ranks(name):
     assert parameters(name, cp_weights=True) - parameters(name) == sum(ranks)
 
 
+@pytest.mark.parametrize("layout", ["mobilenetv2", "mobilenetv2_cifar"])
 @pytest.mark.parametrize("outputs", [2, 10])
-def test_mobilenet_separable_form_differs_by_its_ranks(outputs):
+def test_mobilenet_separable_form_differs_by_its_ranks(layout, outputs):
     """Nine taps become six, and one more norm: R fewer or more a block, 7136 ranks in all."""
     ranks = 7136
-    merged = parameters("mobilenetv2_cifar", outputs=outputs)
-    assert parameters("hocp_mobilenetv2_cifar", outputs=outputs) == merged - 3 * ranks + 2 * ranks
+    merged = parameters(layout, outputs=outputs)
+    assert parameters(f"hocp_{layout}", outputs=outputs) == merged - 3 * ranks + 2 * ranks
 
 
 def test_names_and_orders_are_those_of_the_contract():
@@ -67,4 +68,5 @@ def test_width_keeps_the_structure(width):
             full, thin = build(name), build(name, width=width)
         assert list(full.state_dict()) == list(thin.state_dict())
         shrunk = sum(p.numel() for p in thin.parameters()) / sum(p.numel() for p in full.parameters())
-        assert 0.8 * width**2 < shrunk < 1.5 * width**2 + 0.02
+        room = 0.05 if name.endswith("mobilenetv2") else 0.02  # whose last 1280 channels stay
+        assert 0.8 * width**2 < shrunk < 1.5 * width**2 + room

@@ -83,7 +83,7 @@ def test_plain_multiply_adds_lie_below_the_bars(table):
 def test_every_table_and_every_network_is_there(table):
     assert {row["item"] for row in of(table, "networks")} == set(names())
     assert {row["item"] for row in of(table, "cifar")} == {n for n in names() if n.endswith("_cifar")}
-    assert {row["item"] for row in of(table, "emotion")} == {n for n in names() if not n.endswith("_cifar")}
+    assert {row["item"] for row in of(table, "emotion")} == {n for n in names() if "mobilenet" not in n}
     assert len({(r["table"], r["item"], r["kind"]) for r in table}) == len(table)
     for row in table:
         assert all(int(row[column]) > 0 for column in ("parameters", "macs", "bytes"))

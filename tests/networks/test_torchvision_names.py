@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from torchvision_layout import image_layout, parameters, video_layout
+from torchvision_layout import image_layout, mobile_layout, parameters, video_layout
 
 from hocp.networks import build, to_torchvision_names
 
@@ -11,6 +11,7 @@ CASES = {
     "resnet18": (image_layout(400), {}),
     "r3d18": (video_layout(400, two_plus_one=False), VIDEO),
     "r2plus1d18": (video_layout(400, two_plus_one=True), VIDEO),
+    "mobilenetv2": (mobile_layout(400), {}),
 }
 
 
@@ -26,6 +27,7 @@ def filled(layout):
 def test_layout_has_the_published_count(name):
     """The oracle itself: torchvision's counts with 400 outputs."""
     counts = {"resnet18": 11_381_712, "r3d18": 33_371_472, "r2plus1d18": 31_505_325}
+    counts["mobilenetv2"] = 3_504_872 - 600 * 1281  # that of ImageNet's 1000 classes
     assert parameters(CASES[name][0]) == counts[name]
 
 
@@ -62,11 +64,12 @@ def test_own_names_load_unchanged(name):
     assert all(torch.equal(given[key], tensor) for key, tensor in network.state_dict().items())
 
 
-def test_inside_a_larger_module():
-    layout, options = CASES["r3d18"]
-    holder = torch.nn.ModuleDict({"net": build("r3d18", outputs=400, **options)})
+@pytest.mark.parametrize(("name", "stem"), [("r3d18", "stem.1"), ("mobilenetv2", "features.0.1")])
+def test_inside_a_larger_module(name, stem):
+    layout, options = CASES[name]
+    holder = torch.nn.ModuleDict({"net": build(name, outputs=400, **options)})
     holder.load_state_dict({f"net.{name}": tensor for name, tensor in filled(layout).items()})
-    assert (holder["net"].bn1.weight == list(layout).index("stem.1.weight")).all()
+    assert (holder["net"].bn1.weight == list(layout).index(f"{stem}.weight")).all()
 
 
 def test_missing_entry_is_reported():
@@ -76,7 +79,25 @@ def test_missing_entry_is_reported():
         build("r3d18", outputs=400, **VIDEO).load_state_dict(given)
 
 
-@pytest.mark.parametrize("name", ["hocp_resnet18", "tucker_resnet18", "mobilenetv2_cifar"])
+@pytest.mark.parametrize(
+    "name", ["hocp_resnet18", "tucker_resnet18", "hocp_mobilenetv2", "mobilenetv2_cifar"]
+)
 def test_networks_that_torchvision_lacks_are_refused(name):
-    with pytest.raises(ValueError, match="torchvision does not have"):
+    with pytest.raises(ValueError, match=r"torchvision does not have; .* r2plus1d18, mobilenetv2"):
         to_torchvision_names(build(name, width=0.125).state_dict())
+
+
+def test_a_video_mobilenet_is_refused():
+    """torchvision's names would fit, its shapes would not."""
+    state = build("mobilenetv2", width=0.125).state_dict()
+    state = {name: t[:, :, None] if t.dim() == 4 else t for name, t in state.items()}
+    with pytest.raises(ValueError, match="torchvision does not have"):
+        to_torchvision_names(state)
+
+
+def test_torchvisions_mobilenet_does_not_load_into_other_forms():
+    given = filled(mobile_layout(2))
+    with pytest.raises(RuntimeError, match=r"Missing key.*layers\.0\.spatial\.factors\.0"):
+        build("hocp_mobilenetv2").load_state_dict(given)
+    with pytest.raises(RuntimeError, match=r"Missing key.*layers\.0\.expand\.0\.weight"):
+        build("mobilenetv2_cifar").load_state_dict(given)

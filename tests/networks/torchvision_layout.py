@@ -1,4 +1,4 @@
-"""Names and shapes of torchvision's ResNet-18 state dicts, written down from its documented layout.
+"""Names and shapes of torchvision's state dicts, written down from its documented layouts.
 
 Independent of our networks: plain arithmetic on names and numbers, no torch module is built.
 """
@@ -7,6 +7,16 @@ from __future__ import annotations
 
 Layout = dict[str, tuple[int, ...]]
 STAGES = (64, 128, 256, 512)
+#: Table 2 of Sandler et al. (2018), one row a block: input and output channels, expansion, stride.
+MOBILE_BLOCKS = (
+    (32, 16, 1, 1),
+    (16, 24, 6, 2), (24, 24, 6, 1),
+    (24, 32, 6, 2), (32, 32, 6, 1), (32, 32, 6, 1),
+    (32, 64, 6, 2), (64, 64, 6, 1), (64, 64, 6, 1), (64, 64, 6, 1),
+    (64, 96, 6, 1), (96, 96, 6, 1), (96, 96, 6, 1),
+    (96, 160, 6, 2), (160, 160, 6, 1), (160, 160, 6, 1),
+    (160, 320, 6, 1),
+)  # fmt: skip
 
 
 def _norm(name: str, channels: int) -> Layout:
@@ -61,6 +71,24 @@ def _blocks():
         for block in (0, 1):
             yield stage, block, c_in, c_out
             c_in = c_out
+
+
+def mobile_layout(outputs: int) -> Layout:
+    """``torchvision.models.mobilenet_v2``."""
+    names: Layout = {"features.0.0.weight": (32, 3, 3, 3), **_norm("features.0.1", 32)}
+    for block, (c_in, c_out, expansion, _) in enumerate(MOBILE_BLOCKS, start=1):
+        stages: list[tuple[str, str, tuple[int, ...]]] = []  # convolution, norm, kernel
+        hidden = expansion * c_in
+        if expansion != 1:
+            stages = [("0.0", "0.1", (hidden, c_in, 1, 1))]
+        middle = len(stages)
+        stages.append((f"{middle}.0", f"{middle}.1", (hidden, 1, 3, 3)))
+        stages.append((f"{middle + 1}", f"{middle + 2}", (c_out, hidden, 1, 1)))
+        for conv, norm, kernel in stages:
+            names[f"features.{block}.conv.{conv}.weight"] = kernel
+            names |= _norm(f"features.{block}.conv.{norm}", kernel[0])
+    names |= {"features.18.0.weight": (1280, 320, 1, 1), **_norm("features.18.1", 1280)}
+    return names | {"classifier.1.weight": (outputs, 1280), "classifier.1.bias": (outputs,)}
 
 
 def parameters(layout: Layout) -> int:
