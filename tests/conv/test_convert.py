@@ -27,7 +27,7 @@ def low_rank(order: int, rank: int, *, dtype=torch.float64) -> nn.Module:
 def test_cp_finds_a_kernel_of_low_rank_again(order, backend):
     conv = low_rank(order, 2)
     with tl.backend_context(backend, local_threadsafe=True):
-        layer = CPConv.from_conv(conv, rank=2, iterations=2000)
+        layer = CPConv.from_conv(conv, rank=2, solver={"iterations": 2000})
     assert layer.relative_error < 1e-3
     x = double(2, 5, *(7,) * order)
     error = (layer(x) - conv(x)).norm() / conv(x).norm()
@@ -97,13 +97,13 @@ def test_zero_kernel_gives_zero_layer():
 
 def test_wide_layer_needs_no_wide_svd():
     """TensorLy's own start asks for a full SVD of the 64 x 4608 unfolding, of wider ones for terabytes."""
-    layer = CPConv.from_conv(nn.Conv2d(512, 64, 3), rank=2, iterations=1)
+    layer = CPConv.from_conv(nn.Conv2d(512, 64, 3), rank=2, solver={"iterations": 1})
     assert 0 < layer.relative_error < 1.5
 
 
 def test_same_seed_gives_the_same_factors():
     conv = nn.Conv2d(3, 4, 3)
-    one, two = (CPConv.from_conv(conv, rank=6, seed=3) for _ in range(2))
+    one, two = (CPConv.from_conv(conv, rank=6, solver={"seed": 3}) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.factors, two.factors, strict=True))
 
 

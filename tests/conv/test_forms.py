@@ -1,10 +1,12 @@
 """What the forms do: which operations they call, what they choose, which layout they return."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from hocp.conv import CPConv, SeparableDepthwise
+from hocp.conv import CPConv, SeparableDepthwise, TTConv, TuckerConv
 from hocp.conv.forms import choose
 
 LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
@@ -47,11 +49,33 @@ def test_views_are_free_on_channels_last_inputs_and_return_channels_last(order):
     assert y.is_contiguous(memory_format=LAST[order])
 
 
-@pytest.mark.parametrize("form", ["views", "dense"])
+LAYERS = {
+    **{form: partial(CPConv, rank=12, implementation=form) for form in ("auto", "chain", "views", "dense")},
+    "tucker": partial(TuckerConv, rank=6),
+    "tucker dense": partial(TuckerConv, rank=6, implementation="dense"),
+    "train": partial(TTConv, rank=6),
+    "train dense": partial(TTConv, rank=6, implementation="dense"),
+    "skip": partial(CPConv, rank=12, skip="projection"),
+    "block": partial(CPConv, rank=12, rank_norm="batch", rank_activation="relu"),
+}
+
+
+@pytest.mark.parametrize("padding_mode", ["zeros", "reflect"])
 @pytest.mark.parametrize("order", [2, 3])
-def test_a_network_becomes_channels_last_at_its_first_layer(order, form):
-    layer = CPConv(8, 16, (3,) * order, rank=12, padding=1, implementation=form)
-    assert layer(torch.randn(2, 8, *(6,) * order)).is_contiguous(memory_format=LAST[order])
+@pytest.mark.parametrize("name", LAYERS)
+def test_output_keeps_the_memory_format_of_the_input(name, order, padding_mode):
+    layer = LAYERS[name](8, 16, (3,) * order, padding=1, padding_mode=padding_mode)
+    x = torch.randn(2, 8, *(6,) * order)
+    assert layer(x).is_contiguous()
+    assert layer(x.contiguous(memory_format=LAST[order])).is_contiguous(memory_format=LAST[order])
+
+
+@pytest.mark.parametrize("order", [2, 3])
+def test_separable_output_keeps_the_memory_format_of_the_input(order):
+    layer = SeparableDepthwise(8, (3,) * order, padding=1, norm="batch")
+    x = torch.randn(2, 8, *(6,) * order)
+    assert layer(x).is_contiguous()
+    assert layer(x.contiguous(memory_format=LAST[order])).is_contiguous(memory_format=LAST[order])
 
 
 @pytest.mark.parametrize(("shape", "rank", "form"), [
@@ -71,6 +95,6 @@ def test_the_choice_agrees_with_what_was_measured(shape, rank, form):
     taps = (3,) * (len(shape) - 2)
     x = torch.empty(shape)
     factors = [torch.empty(n, rank) for n in (shape[1], shape[1], *taps)]
-    assert choose(x, factors, psi=None) == form
-    assert choose(x, factors, psi=torch.relu) == "views"
-    assert choose(x.to("meta"), factors, psi=None) == "views"
+    assert choose(x, factors, groups=1, psi=None) == form
+    assert choose(x, factors, groups=1, psi=torch.relu) == "views"
+    assert choose(x.to("meta"), factors, groups=1, psi=None) == "views"

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from hocp.conv import CPConv, SeparableDepthwise, TuckerConv
+from hocp.conv import CPConv, SeparableDepthwise, TTConv, TuckerConv
 
 
 def second_moments(make, order: int, *, depth: int = 12, seeds: int = 8) -> torch.Tensor:
@@ -71,16 +71,18 @@ def test_parameter_counts_are_the_closed_forms(order):
 
 def test_state_dict_names_are_stable_and_strict_loading_works():
     layer = CPConv(3, 4, (3, 3, 3), rank=5, bias=True, rank_norm="batch")
-    assert list(layer.state_dict()) == [
+    assert set(layer.state_dict()) == {
         "weights", "bias", "factors.0", "factors.1", "factors.2", "factors.3", "factors.4",
         "rank_norm.weight", "rank_norm.bias", "rank_norm.running_mean", "rank_norm.running_var",
         "rank_norm.num_batches_tracked",
-    ]  # fmt: skip
+    }  # fmt: skip
     other = CPConv(3, 4, (3, 3, 3), rank=5, bias=True, rank_norm="batch")
     other.load_state_dict(layer.state_dict())
     x = torch.randn(2, 3, 5, 5, 5)
     assert torch.equal(layer.eval()(x), other.eval()(x))
     assert list(TuckerConv(3, 4, (3, 3), rank=2).state_dict()) == ["core", "factors.0", "factors.1"]
+    assert list(TTConv(3, 4, (3, 3), rank=2).state_dict()) == [f"cores.{index}" for index in range(4)]
+    assert "skip_factor" in CPConv(3, 4, (3, 3), rank=2, skip="projection").state_dict()
     assert [tuple(factor.shape) for factor in layer.factors] == [(4, 5), (3, 5), (3, 5), (3, 5), (3, 5)]
 
 
