@@ -18,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv import forms
+from hocp.conv.checks import check_rank
 from hocp.conv.functional import check_factors, compute
 from hocp.conv.init import balanced_directions, orthonormal_columns
-from hocp.conv.layer import FactorizedConv, check_rank, copy_into
+from hocp.conv.layer import FactorizedConv, copy_into
 
 
 class CPConv(FactorizedConv):

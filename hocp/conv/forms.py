@@ -153,7 +153,7 @@ def enter_rank_space(x: Tensor, factor: Tensor, *, groups: int, psi: Psi | None)
 
 
 def leave_rank_space(z: Tensor, matrix: Tensor, bias: Tensor | None, *, groups: int) -> Tensor:
-    """Last 1x1 stage with matrix (T, R), a block of rows for each group: (B g, D0, ..., R) -> (B, T, D0, ...)."""
+    """Last 1x1 stage with matrix (T, R), rows apart by group: (B g, D0, ..., R) -> (B, T, D0, ...)."""
     if groups == 1:
         return F.linear(z, matrix, bias).movedim(-1, 1)
     (channels, rank), size = matrix.shape, z.shape[1:-1]
@@ -235,9 +235,10 @@ def choose(x: Tensor, factors: Sequence[Tensor], *, groups: int, psi: Psi | None
 
     A rule fitted by hand to timings on one thread of x86 processors, forward and backward with batch norm and
     ReLU behind; no record of those timings is kept, and ``bench/layers.json`` of a scenario times its choices
-    beside 'chain' and the dense layer, some of which beat it. A position costs 'views' about R (C + T + 250 g),
-    where 250 stands for the memory traffic of the R-channel activations, and 'dense' the size of its kernel,
-    with layers of fewer than 16 channels paid as if they had 16, and R kernels a call to rebuild. Off the CPU
+    beside 'chain' and the dense layer, some of which beat it. A position costs 'views' about
+    R (C + T + 250 g), where 250 stands for the memory traffic of the R-channel activations, and 'dense' the
+    size of its kernel, with layers of fewer than 16 channels paid as if they had 16, and R kernels a call to
+    rebuild. Off the CPU
     and above order 3 nothing was measured, and 'views' is taken.
     """
     if psi is not None or x.device.type != "cpu" or x.dim() > 5:

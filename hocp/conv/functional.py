@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from hocp.conv import forms
+from hocp.conv.checks import check_channels, check_groups
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import check_channels, check_groups, in_format_of
+from hocp.conv.nd import in_format_of
 
 
 def cp_conv(

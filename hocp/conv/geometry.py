@@ -105,8 +105,8 @@ class Geometry:
         limit = {"reflect": max(size - 1, 0), "circular": size, "replicate": math.inf if size else 0}
         if max(pads) > limit.get(kind, math.inf):
             raise ValueError(
-                f"padding {pads} of spatial mode {mode} is too wide for padding_mode {kind!r} on size {size}; "
-                f"use at most {limit[kind]}, or padding_mode 'zeros'"
+                f"padding {pads} of spatial mode {mode} is too wide for padding_mode {kind!r} on size {size}"
+                f"; use at most {limit[kind]}, or padding_mode 'zeros'"
             )
         padded, window = size + sum(pads), self.reach[mode] + 1
         if padded < window:
@@ -117,7 +117,7 @@ class Geometry:
         return padded
 
     def torch_padding(self) -> tuple[int, ...] | str | None:
-        """Padding as ``torch.nn.ConvNd`` takes it, None where it cannot: one-sided, or unlike between modes."""
+        """Padding as ``torch.nn.ConvNd`` takes it, None where it cannot: one-sided or unlike by mode."""
         if not isinstance(self.padding_mode, str):
             return None
         if all(before == after for before, after in self.padding):
@@ -164,7 +164,8 @@ class Geometry:
         if centre is None and taps % 2 == 0:
             raise ValueError(
                 f"kernel_size of the new mode is {taps}, an even number, which has no centre and would shift "
-                f"or lengthen the clip; use {taps - 1} or {taps + 1}, or name the tap of the present frame with centre"
+                f"or lengthen the clip; use {taps - 1} or {taps + 1}, or name the tap of the present frame "
+                "with centre"
             )
         before = taps // 2 if centre is None else centre
         if isinstance(before, bool) or not isinstance(before, int) or not 0 <= before < taps:
@@ -183,7 +184,7 @@ def _kernel(value: object) -> tuple[int, ...]:
     """Kernel size as a tuple; refuse a bare number, since its order would be a guess."""
     if not isinstance(value, (tuple, list)) or not value:
         raise ValueError(
-            f"kernel_size is {value!r}; expected a tuple with one number for each spatial mode, such as (3, 3)"
+            f"kernel_size is {value!r}; expected a tuple with one number a spatial mode, such as (3, 3)"
         )
     return _per_mode("kernel_size", value, len(value), at_least=1)
 

@@ -16,19 +16,20 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.dense import as_module, geometry_of
+from hocp.conv import convert
+from hocp.conv.block import check_skip, make_rank_activation, make_rank_norm
+from hocp.conv.checks import check_channels, check_dtype, check_groups
+from hocp.conv.dense import as_module
 from hocp.conv.forms import check_implementation
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import batch_norm, check_channels, check_groups, in_format_of, pad, pointwise
-
-SKIPS = (None, "identity", "projection")
+from hocp.conv.nd import in_format_of, pad, pointwise
 
 
 class FactorizedConv(nn.Module):
     """N-d convolution with a factorized kernel; `CPConv`, `TuckerConv` and `TTConv` say how.
 
-    The kernel is that of torch, (T, C / g, K0, ...): all factors but that of the output channels are shared by
-    the groups.
+    The kernel is that of torch, (T, C / g, K0, ...): the groups share all factors but that of the output
+    channels.
 
     Parameters
     ----------
@@ -99,12 +100,14 @@ class FactorizedConv(nn.Module):
             raise ValueError(
                 f"implementation 'dense' of {layer} allows no rank_norm or rank_activation; use 'chain'"
             )
-        self.skip = self._checked_skip(skip)
+        self.skip = check_skip(
+            skip, in_channels, out_channels, kernel_size=self.geometry.kernel_size, layer=layer
+        )
         projection = skip == "projection"
         shape = (out_channels, in_channels // groups)
         self.skip_factor = nn.Parameter(torch.empty(shape, **like)) if projection else None
-        self.rank_norm = self._rank_norm(rank_norm, rank_channels, **like)
-        self.rank_activation = self._rank_activation(rank_activation)
+        self.rank_norm = make_rank_norm(rank_norm, self.order, rank_channels, layer=layer, **like)
+        self.rank_activation = make_rank_activation(rank_activation, layer=layer)
         self.bias = nn.Parameter(torch.empty(out_channels, **like)) if bias else None
         self.fit: Any = None
         self.temporal_modes: tuple[int, ...] = ()
@@ -203,7 +206,7 @@ class FactorizedConv(nn.Module):
         raise NotImplementedError(f"{type(self).__name__} does not say how it rebuilds its kernel")
 
     def to_dense(self) -> nn.Module:
-        """The equal ``nn.ConvNd`` (a `hocp.conv.ConvNd` where torch has none), with its own copy of the numbers."""
+        """The equal ``nn.ConvNd``, or `ConvNd` where torch has none, with its own copy of the numbers."""
         twin = as_module(self.to_kernel(), bias=self.bias, geometry=self.geometry, groups=self.groups)
         return twin.train(self.training)
 
@@ -236,10 +239,7 @@ class FactorizedConv(nn.Module):
             If the module is no plain convolution, its kernel is not finite, an option would change the
             function, or the solver refuses the rank.
         """
-        geometry = geometry_of(conv)
-        cls._refuse_nonlinear(options)
-        *tensors, fit = cls._fit(conv.weight.detach(), rank, **(solver or {}))
-        return cls._made(conv, geometry, tensors, fit, options)
+        return convert.convolution(cls, conv, rank=rank, solver=solver, options=options)
 
     @classmethod
     def from_convs(
@@ -255,51 +255,7 @@ class FactorizedConv(nn.Module):
         ValueError
             As `from_conv`, or if the kernels or groups differ in shape.
         """
-        shapes = {
-            (tuple(geometry_of(conv).kernel_size), conv.groups, tuple(conv.weight.shape)) for conv in convs
-        }
-        if len(shapes) != 1:
-            found = ", ".join(str(tuple(conv.weight.shape)) for conv in convs) or "none"
-            raise ValueError(
-                f"from_convs of {cls.__name__} got kernels of shapes {found}; expected at least one layer, and "
-                "the same shape and groups for all"
-            )
-        cls._refuse_nonlinear(options)
-        stack = torch.stack([conv.weight.detach().to(convs[0].weight) for conv in convs])
-        parts, fit = cls._fit_joint(stack, rank, **(solver or {}))
-        made = zip(convs, parts, strict=True)
-        layers = [cls._made(conv, geometry_of(conv), tensors, fit, options) for conv, tensors in made]
-        for layer in layers[1:]:
-            layer._share_with(layers[0])
-        return layers
-
-    @classmethod
-    def _made(
-        cls, conv: nn.Module, geometry: Geometry, tensors: Sequence[Any], fit: Any, options: Mapping[str, Any]
-    ) -> Self:
-        """A layer of these tensors that stands for a convolution."""
-        cast = [
-            part.to(conv.weight) if isinstance(part, Tensor) else [each.to(conv.weight) for each in part]
-            for part in tensors
-        ]
-        names = ("stride", "padding", "dilation", "padding_mode")
-        taken_over = {name: getattr(geometry, name) for name in names} | {"groups": conv.groups}
-        layer = cls.from_factors(*cast, bias=conv.bias, **(taken_over | dict(options)))
-        layer.requires_grad_(conv.weight.requires_grad)
-        if layer.bias is not None:
-            layer.bias.requires_grad_(conv.bias.requires_grad)
-        layer.fit = fit
-        return layer.train(conv.training)
-
-    @classmethod
-    def _refuse_nonlinear(cls, options: Mapping[str, Any]) -> None:
-        """A factorized kernel stands for the whole layer only where nothing is added to it."""
-        for name in ("rank_norm", "rank_activation", "skip"):
-            if options.get(name) is not None:
-                raise ValueError(
-                    f"{name} is {options[name]!r}, but a {cls.__name__} made of a convolution computes what that "
-                    "one did; leave it out, or build a fresh layer"
-                )
+        return convert.joint_convolutions(cls, convs, rank=rank, solver=solver, options=options)
 
     @classmethod
     def _fit(cls, kernel: Tensor, rank: Any, **solver: Any) -> tuple[Any, ...]:
@@ -349,54 +305,6 @@ class FactorizedConv(nn.Module):
         channels = [str(options.pop("in_channels")), str(options.pop("out_channels"))]
         shown = {name: value for name, value in options.items() if name not in plain or value != plain[name]}
         return ", ".join(channels + [f"{name}={value!r}" for name, value in shown.items()])
-
-    def _checked_skip(self, skip: str | None) -> str | None:
-        """The skip, if this layer can have it."""
-        layer = type(self).__name__
-        if skip not in SKIPS:
-            raise ValueError(f"skip of {layer} is {skip!r}; expected None, 'identity' or 'projection'")
-        if skip and any(taps % 2 == 0 for taps in self.geometry.kernel_size):
-            raise ValueError(
-                f"skip of {layer} is {skip!r}, but kernel_size {self.geometry.kernel_size} has an even entry and "
-                "so no centre; use odd ones"
-            )
-        if skip == "identity" and self.in_channels != self.out_channels:
-            raise ValueError(
-                f"skip of {layer} is 'identity', but in_channels is {self.in_channels} and out_channels "
-                f"{self.out_channels}; use 'projection'"
-            )
-        return skip
-
-    def _rank_norm(self, kind: str | None, channels: int, **like: Any) -> nn.Module | None:
-        """Batch norm of the rank channels."""
-        if kind not in (None, "batch"):
-            raise ValueError(f"rank_norm of {type(self).__name__} is {kind!r}; expected None or 'batch'")
-        return batch_norm(self.order, channels, **like) if kind else None
-
-    def _rank_activation(self, kind: str | None) -> nn.Module | None:
-        """Activation of the rank channels; only positively homogeneous ones, since the lasso rescales them."""
-        if kind not in (None, "relu"):
-            raise ValueError(f"rank_activation of {type(self).__name__} is {kind!r}; expected None or 'relu'")
-        return nn.ReLU() if kind else None
-
-
-def check_dtype(dtype: object, *, layer: str) -> None:
-    """Refuse what is no floating-point type."""
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-        raise ValueError(f"dtype of {layer} is {dtype!r}; expected a floating-point torch.dtype")
-
-
-def check_rank(rank: object, *, layer: str, name: str = "rank") -> int:
-    """The rank, if it is a whole number of at least 1.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-    """
-    if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
-        raise ValueError(f"{name} of {layer} is {rank!r}; expected a whole number of at least 1")
-    return rank
 
 
 @torch.no_grad()

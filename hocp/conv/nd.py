@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from hocp.conv.checks import check_channels, check_groups
 from hocp.conv.geometry import Geometry
 
 FUNCTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -57,7 +58,7 @@ def _border(x: Tensor, dim: int, count: int, *, kind: str, front: bool) -> Tenso
 def conv_nd(
     x: Tensor, kernel: Tensor, *, geometry: Geometry, bias: Tensor | None = None, groups: int = 1
 ) -> Tensor:
-    """Convolve under any geometry; above order 3 as a sum, over the taps of the first mode, of one order less."""
+    """Convolve under any geometry; above order 3 as a sum, over the first mode's taps, of one order less."""
     if not geometry.symmetric_zeros:
         x, geometry = pad(x, geometry), geometry.unpadded()
     if geometry.order in FUNCTIONS:
@@ -166,38 +167,3 @@ class ConvNd(nn.Module):
     def extra_repr(self) -> str:
         """What the printed module shows."""
         return f"{self.in_channels}, {self.out_channels}, {self.geometry}, groups={self.groups}"
-
-
-def check_groups(in_channels: int, out_channels: int, groups: int, *, layer: str) -> None:
-    """Refuse channels and groups that are no whole numbers or do not divide.
-
-    Raises
-    ------
-    ValueError
-        Naming the layer, the argument and its value.
-    """
-    given = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
-    for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} of {layer} is {value!r}; expected a whole number of at least 1")
-    for name in ("in_channels", "out_channels"):
-        if given[name] % groups:
-            raise ValueError(
-                f"{name} of {layer} is {given[name]}, which groups={groups} does not divide; use a multiple"
-            )
-
-
-def check_channels(x: Tensor, channels: int, *, order: int, layer: str) -> Tensor:
-    """The input with a batch mode, if its modes and channels fit.
-
-    Raises
-    ------
-    ValueError
-        If the number of modes or of channels is wrong.
-    """
-    if x.dim() not in (order + 1, order + 2) or x.shape[-order - 1] != channels:
-        expected = ", ".join(["(batch", str(channels), *(f"size {mode}" for mode in range(order))]) + ")"
-        raise ValueError(
-            f"{layer} got an input of shape {tuple(x.shape)}; expected {expected}, with or without the batch"
-        )
-    return x if x.dim() == order + 2 else torch.unsqueeze(x, 0)

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv import forms
+from hocp.conv.checks import check_channels, check_dtype, check_rank
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions
-from hocp.conv.layer import check_dtype, check_rank
-from hocp.conv.nd import batch_norm, check_channels, in_format_of, pad
+from hocp.conv.nd import batch_norm, in_format_of, pad
 
 
 class SeparableDepthwise(nn.Module):

@@ -1,7 +1,7 @@
 """Convolution with a kernel in tensor-train form: 1x1, one small 1-D convolution a mode, 1x1.
 
-Shapes: B batch, C input channels, T output channels, g groups, N order; r0, ..., rN bond ranks; D0, ... spatial
-sizes, time first; K0, ... taps.
+Shapes: B batch, C input channels, T output channels, g groups, N order; r0, ..., rN bond ranks; D0, ...
+spatial sizes, time first; K0, ... taps.
     x        (B, C, D0, ...)                                       input, the batch may be missing
     cores    (1, C / g, r0), (r0, K0, r1), ..., (rN, T, 1)         in TensorLy-Torch's order: input first
     result   (B, T, D0', ...)
@@ -16,8 +16,9 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from hocp.conv.checks import check_rank
 from hocp.conv.forms import conv_mode, enter_rank_space, leave_rank_space
-from hocp.conv.layer import FactorizedConv, check_rank, copy_into
+from hocp.conv.layer import FactorizedConv, copy_into
 from hocp.conv.nd import conv_nd, pad
 
 
@@ -112,8 +113,8 @@ class TTConv(FactorizedConv):
         shapes = [tuple(core.shape) for core in cores]
         if len(shapes) < 3 or not _is_train(shapes):
             raise ValueError(
-                f"cores of shapes {shapes} form no tensor train; expected (1, C / groups, r0), (r0, K0, r1), ..., "
-                "(rN, T, 1)"
+                f"cores of shapes {shapes} form no tensor train; expected (1, C / groups, r0), (r0, K0, r1), "
+                "..., (rN, T, 1)"
             )
         options = {"device": cores[0].device, "dtype": cores[0].dtype, "bias": bias is not None} | options
         sizes, rank = [shape[1] for shape in shapes], tuple(shape[2] for shape in shapes[:-1])
@@ -158,8 +159,8 @@ def _bond_ranks(rank: object, order: int) -> tuple[int, ...]:
     ranks = tuple(rank) if isinstance(rank, (tuple, list)) else (rank,) * (order + 1)
     if len(ranks) != order + 1:
         raise ValueError(
-            f"rank of TTConv is {rank!r}; expected a whole number of at least 1, or {order + 1}, one for each bond "
-            f"of a layer of order {order}"
+            f"rank of TTConv is {rank!r}; expected a whole number of at least 1, or {order + 1}, one for "
+            f"each bond of a layer of order {order}"
         )
     return tuple(check_rank(each, layer="TTConv") for each in ranks)
 

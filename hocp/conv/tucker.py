@@ -1,7 +1,7 @@
 """Convolution with a kernel in Tucker form: 1x1, small dense core, 1x1, as in a ResNet bottleneck.
 
-Shapes: B batch, C input channels, T output channels, g groups, R_C and R_T their ranks; D0, ... spatial sizes;
-K0, ... taps, those of separate modes first.
+Shapes: B batch, C input channels, T output channels, g groups, R_C and R_T their ranks; D0, ... spatial
+sizes; K0, ... taps, those of separate modes first.
     x             (B, C, D0, ...)             input, the batch may be missing
     core          (R_T, R_C, K', ...)         the factors of its modes are absorbed
     factors       (T, R_T), (C / g, R_C)      in TensorLy's order
@@ -18,10 +18,11 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from hocp.conv.checks import check_rank
 from hocp.conv.forms import conv_mode, depthwise, enter_rank_space, leave_rank_space
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions
-from hocp.conv.layer import FactorizedConv, check_rank, copy_into
+from hocp.conv.layer import FactorizedConv, copy_into
 from hocp.conv.nd import conv_nd, pad
 
 
@@ -72,8 +73,8 @@ class TuckerConv(FactorizedConv):
         super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank_in, **options)
         if isinstance(separate_modes, bool) or separate_modes not in range(self.order):
             raise ValueError(
-                f"separate_modes of TuckerConv is {separate_modes!r}; expected 0 to {self.order - 1}: the core of "
-                f"a layer of order {self.order} keeps at least one mode"
+                f"separate_modes of TuckerConv is {separate_modes!r}; expected 0 to {self.order - 1}: the "
+                f"core of a layer of order {self.order} keeps at least one mode"
             )
         like = {name: options.get(name) for name in ("device", "dtype")}
         separate, kept = (
@@ -146,7 +147,7 @@ class TuckerConv(FactorizedConv):
         bias: Tensor | None = None,
         **options: Any,
     ) -> Self:
-        """A layer with copies of a core (R_T, R_C, K', ...), factors (T, R_T), (C / g, R_C), and mode factors.
+        """A layer with copies of a core (R_T, R_C, K', ...), (T, R_T), (C / g, R_C), and separate modes.
 
         Raises
         ------
@@ -159,8 +160,8 @@ class TuckerConv(FactorizedConv):
         if not fits or any(shape[1:] != core.shape[1:2] for shape in separate):
             raise ValueError(
                 f"core of shape {tuple(core.shape)}, factors of shapes {shapes} and mode factors of shapes "
-                f"{separate} do not belong together; expected (R_T, R_C, K, ...), (T, R_T) and (C / groups, R_C), "
-                "and (K, R_C) for each separate mode"
+                f"{separate} do not belong together; expected (R_T, R_C, K, ...), (T, R_T) and (C / groups, "
+                "R_C), and (K, R_C) for each separate mode"
             )
         options = {"device": core.device, "dtype": core.dtype, "bias": bias is not None} | options
         kernel = (*(taps for taps, _ in separate), *core.shape[2:])

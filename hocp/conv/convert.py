@@ -1,0 +1,93 @@
+"""From dense convolutions to factorized layers, one by one or jointly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from hocp.conv.dense import geometry_of
+
+if TYPE_CHECKING:
+    from hocp.conv.layer import FactorizedConv
+
+
+def convolution(
+    kind: type[FactorizedConv],
+    conv: nn.Module,
+    *,
+    rank: Any,
+    solver: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+) -> FactorizedConv:
+    """What `FactorizedConv.from_conv` returns."""
+    geometry_of(conv)  # before the solver works for a module that is none
+    _refuse_nonlinear(kind, options)
+    *tensors, fit = kind._fit(conv.weight.detach(), rank, **(solver or {}))
+    return _in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
+
+
+def joint_convolutions(
+    kind: type[FactorizedConv],
+    convs: Sequence[nn.Module],
+    *,
+    rank: Any,
+    solver: Mapping[str, Any] | None,
+    options: Mapping[str, Any],
+) -> list[FactorizedConv]:
+    """What `FactorizedConv.from_convs` returns."""
+    found = [(geometry_of(conv).kernel_size, tuple(conv.weight.shape), conv.groups) for conv in convs]
+    if len(set(found)) != 1:
+        shapes = ", ".join(f"{shape} with groups={groups}" for _, shape, groups in found) or "none"
+        raise ValueError(
+            f"from_convs of {kind.__name__} got kernels of shapes {shapes}; expected at least one layer, and "
+            "the same shape and groups for all"
+        )
+    _refuse_nonlinear(kind, options)
+    stack = torch.stack([conv.weight.detach().to(convs[0].weight) for conv in convs])
+    parts, fit = kind._fit_joint(stack, rank, **(solver or {}))
+    layers = [
+        _in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
+        for conv, tensors in zip(convs, parts, strict=True)
+    ]
+    for layer in layers[1:]:
+        layer._share_with(layers[0])
+    return layers
+
+
+def _in_place_of(
+    conv: nn.Module,
+    kind: type[FactorizedConv],
+    *,
+    tensors: Sequence[Tensor | Sequence[Tensor]],
+    fit: Any,
+    options: Mapping[str, Any],
+) -> FactorizedConv:
+    """A layer of these tensors that stands where the convolution stood."""
+    geometry = geometry_of(conv)
+    names = ("stride", "padding", "dilation", "padding_mode")
+    taken_over = {name: getattr(geometry, name) for name in names} | {"groups": conv.groups}
+    cast = [_like(part, conv.weight) for part in tensors]
+    layer = kind.from_factors(*cast, bias=conv.bias, **(taken_over | dict(options)))
+    layer.requires_grad_(conv.weight.requires_grad)
+    if layer.bias is not None:
+        layer.bias.requires_grad_(conv.bias.requires_grad)
+    layer.fit = fit
+    return layer.train(conv.training)
+
+
+def _like(part: Tensor | Sequence[Tensor], weight: Tensor) -> Tensor | list[Tensor]:
+    """In the dtype and on the device of the convolution."""
+    return part.to(weight) if isinstance(part, Tensor) else [each.to(weight) for each in part]
+
+
+def _refuse_nonlinear(kind: type[FactorizedConv], options: Mapping[str, Any]) -> None:
+    """A factorized kernel stands for the whole layer only where nothing is added to it."""
+    for name in ("rank_norm", "rank_activation", "skip"):
+        if options.get(name) is not None:
+            raise ValueError(
+                f"{name} is {options[name]!r}, but a {kind.__name__} made of a convolution computes what "
+                "that one did; leave it out, or build a fresh layer"
+            )
