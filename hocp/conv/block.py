@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from hocp.conv.geometry import Geometry
 from hocp.conv.nd import batch_norm
 
 SKIPS = (None, "identity", "projection")
@@ -40,7 +41,7 @@ def make_rank_activation(kind: str | None, *, layer: str) -> nn.Module | None:
 
 
 def check_skip(
-    skip: str | None, in_channels: int, out_channels: int, *, kernel_size: tuple[int, ...], layer: str
+    skip: str | None, in_channels: int, out_channels: int, *, geometry: Geometry, layer: str
 ) -> str | None:
     """The skip, if the layer can have it.
 
@@ -51,14 +52,14 @@ def check_skip(
     """
     if skip not in SKIPS:
         raise ValueError(f"skip of {layer} is {skip!r}; expected None, 'identity' or 'projection'")
-    if skip and any(taps % 2 == 0 for taps in kernel_size):
+    if skip and any(taps % 2 == 0 for taps in geometry.kernel_size):
         raise ValueError(
-            f"skip of {layer} is {skip!r}, but kernel_size {kernel_size} has an even entry and so no centre; "
-            "use odd ones"
+            f"skip of {layer} is {skip!r}, but kernel_size {geometry.kernel_size} has an even entry and so "
+            "no centre; use odd ones"
         )
     if skip == "identity" and in_channels != out_channels:
         raise ValueError(
-            f"skip of {layer} is 'identity', but in_channels is {in_channels} and out_channels {out_channels}; "
-            "use 'projection'"
+            f"skip of {layer} is 'identity', but in_channels is {in_channels} and out_channels "
+            f"{out_channels}; use 'projection'"
         )
     return skip

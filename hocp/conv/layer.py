@@ -10,6 +10,7 @@ sizes, time first; K0, ... taps.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ from hocp.conv.geometry import Geometry
 from hocp.conv.nd import in_format_of, pad, pointwise
 
 
-class FactorizedConv(nn.Module):
+class FactorizedConv(nn.Module, ABC):
     """N-d convolution with a factorized kernel; `CPConv`, `TuckerConv` and `TTConv` say how.
 
     The kernel is that of torch, (T, C / g, K0, ...): the groups share all factors but that of the output
@@ -100,12 +101,9 @@ class FactorizedConv(nn.Module):
             raise ValueError(
                 f"implementation 'dense' of {layer} allows no rank_norm or rank_activation; use 'chain'"
             )
-        self.skip = check_skip(
-            skip, in_channels, out_channels, kernel_size=self.geometry.kernel_size, layer=layer
-        )
-        projection = skip == "projection"
-        shape = (out_channels, in_channels // groups)
-        self.skip_factor = nn.Parameter(torch.empty(shape, **like)) if projection else None
+        self.skip = check_skip(skip, in_channels, out_channels, geometry=self.geometry, layer=layer)
+        matrix = torch.empty(out_channels, in_channels // groups, **like) if skip == "projection" else None
+        self.skip_factor = None if matrix is None else nn.Parameter(matrix)
         self.rank_norm = make_rank_norm(rank_norm, self.order, rank_channels, layer=layer, **like)
         self.rank_activation = make_rank_activation(rank_activation, layer=layer)
         self.bias = nn.Parameter(torch.empty(out_channels, **like)) if bias else None
@@ -120,8 +118,7 @@ class FactorizedConv(nn.Module):
     @property
     def psi(self) -> Callable[[Tensor], Tensor] | None:
         """The non-linearity in rank space, None where there is none."""
-        linear = self.rank_norm is None and self.rank_activation is None
-        return None if linear else self._norm_and_activate
+        return self._norm_and_activate if self.rank_norm or self.rank_activation else None
 
     @property
     def relative_error(self) -> float | None:
@@ -166,9 +163,9 @@ class FactorizedConv(nn.Module):
             y = y + self._shortcut(batched).to(y.dtype)
         return y if batched is x else y.squeeze(0)
 
+    @abstractmethod
     def _convolve(self, x: Tensor) -> Tensor:
         """The block without its skip."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it convolves")
 
     def _shortcut(self, x: Tensor) -> Tensor:
         """The input under the kernel's centre, projected or as it is."""
@@ -201,9 +198,9 @@ class FactorizedConv(nn.Module):
         around = [side for taps in reversed(kernel.shape[2:]) for side in (taps // 2, taps // 2)]
         return kernel + nn.functional.pad(matrix.reshape(*matrix.shape, *(1,) * self.order), around)
 
+    @abstractmethod
     def _kernel(self) -> Tensor:
         """The kernel of the block without its skip."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it rebuilds its kernel")
 
     def to_dense(self) -> nn.Module:
         """The equal ``nn.ConvNd``, or `ConvNd` where torch has none, with its own copy of the numbers."""
@@ -258,18 +255,18 @@ class FactorizedConv(nn.Module):
         return convert.joint_convolutions(cls, convs, rank=rank, solver=solver, options=options)
 
     @classmethod
+    @abstractmethod
     def _fit(cls, kernel: Tensor, rank: Any, **solver: Any) -> tuple[Any, ...]:
         """Tensors of `from_factors`, then the fit."""
-        raise NotImplementedError(f"{cls.__name__} has no solver")
 
     @classmethod
+    @abstractmethod
     def _fit_joint(cls, kernels: Tensor, rank: Any, **solver: Any) -> tuple[list[tuple[Any, ...]], Any]:
         """Of stacked kernels (L, T, C / g, K0, ...): the tensors of each layer, then the fit."""
-        raise NotImplementedError(f"{cls.__name__} has no solver for joint tensors")
 
+    @abstractmethod
     def _share_with(self, other: Self) -> None:
         """Hold the very tensors of another layer, but for the one that is each layer's own."""
-        raise NotImplementedError(f"{type(self).__name__} shares nothing")
 
     def new_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Tensors that transduction added, with their names."""
