@@ -85,7 +85,7 @@ def _is_installed():
 
 def _install():
     """Make the environment from nothing; the stamp comes last: half of one is never taken for whole."""
-    print(f"Making the environment {VENV.name} from {LOCK.name} (once; 1.5 GB) ...", flush=True)
+    print(f"Making the environment {VENV.name} from {LOCK.name} (once; 1.9 GB) ...", flush=True)
     made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)])
     if made.returncode != 0:
         _fail(
