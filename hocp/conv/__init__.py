@@ -15,7 +15,7 @@ from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfree
 from hocp.conv.functional import cp_conv
 from hocp.conv.geometry import Geometry
 from hocp.conv.layer import FactorizedConv
-from hocp.conv.nd import BatchNormNd, ConvNd
+from hocp.conv.nd import BatchNormNd, ConvNd, channels_last
 from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
 from hocp.conv.rank import adam_scales, lasso, matching_rank, prune_, rebalance_, soft_threshold_, sparsity
 from hocp.conv.separable import SeparableDepthwise
@@ -36,6 +36,7 @@ __all__ = [
     "TTConv",
     "TuckerConv",
     "adam_scales",
+    "channels_last",
     "cp_conv",
     "cp_cost",
     "dense_cost",

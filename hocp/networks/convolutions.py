@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import nn
 
@@ -22,6 +22,7 @@ class Family(Protocol):
     """What a ResNet asks of its convolutions."""
 
     order: int
+    channels_last: bool  # whether the layers are faster in that memory format
 
     def layer(self, c_in: int, c_out: int, *, stride: tuple[int, ...], block_in: int) -> nn.Module:
         """A 3 x 3 (x 3) convolution without bias; `block_in` are the input channels of its block."""
@@ -37,6 +38,7 @@ class Dense:
     """``nn.Conv2d`` or ``nn.Conv3d``: ResNet-18 (He et al., 2016) and R3D-18 (Tran et al., 2018)."""
 
     order: int
+    channels_last: ClassVar[bool] = False
 
     def layer(self, c_in: int, c_out: int, *, stride: tuple[int, ...], block_in: int) -> nn.Module:
         return CONVOLUTIONS[self.order](c_in, c_out, 3, stride=stride, padding=1, bias=False)
@@ -56,6 +58,7 @@ class TwoPlusOne:
     """
 
     order: int = 3
+    channels_last: ClassVar[bool] = False
 
     def layer(self, c_in: int, c_out: int, *, stride: tuple[int, ...], block_in: int) -> nn.Module:
         middle = max(1, (27 * block_in * c_out) // (9 * block_in + 3 * c_out))
@@ -120,6 +123,7 @@ class CP:
     order: int
     rank_multiple: float | None = None
     cp_weights: bool = False
+    channels_last: ClassVar[bool] = True
 
     def layer(self, c_in: int, c_out: int, *, stride: tuple[int, ...], block_in: int) -> nn.Module:
         rank, kernel = cp_rank(c_in, c_out, multiple=self.rank_multiple), (3,) * self.order
@@ -135,6 +139,7 @@ class Tucker:
     """Tucker layers, parameter-matched (`tucker_rank`); the stem stays dense."""
 
     order: int
+    channels_last: ClassVar[bool] = True
 
     def layer(self, c_in: int, c_out: int, *, stride: tuple[int, ...], block_in: int) -> nn.Module:
         kernel = (3,) * self.order

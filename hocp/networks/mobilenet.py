@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from hocp.conv import SeparableDepthwise
 from hocp.networks.mobilenet_layouts import CIFAR, IMAGENET, LAST, STAGES, STEM, Layout
-from hocp.networks.resnet import GlobalMean, check_input, order_of_norm
+from hocp.networks.resnet import GlobalMean, check_input, order_of
 from hocp.networks.torchvision_names import rename_on_load
 
 __all__ = ["CIFAR", "IMAGENET", "InvertedResidual", "Layout", "MobileNetV2"]
@@ -156,7 +156,7 @@ class MobileNetV2(nn.Module):
     @property
     def order(self) -> int:
         """2; 3 after transduction."""
-        return order_of_norm(self.bn1)
+        return order_of(self.conv1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict (B, K) from (B, 3, H, W).

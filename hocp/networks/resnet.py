@@ -20,6 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from hocp.conv import channels_last
 from hocp.networks.convolutions import CONVOLUTIONS, NORMS, POOLS, Family
 from hocp.networks.cp_weights import adapt_on_load
 from hocp.networks.torchvision_names import rename_on_load
@@ -119,6 +120,7 @@ class ResNet18(nn.Module):
         self.layer1, self.layer2, self.layer3, self.layer4 = (
             _stage(c_in, c_out, family, stride) for c_in, c_out, stride in stages
         )
+        self.channels_last = family.channels_last
         self.avgpool = GlobalMean(2 if per_frame else order)
         self.fc = nn.Linear(channels[-1], outputs)
         _initialise(self)
@@ -127,8 +129,8 @@ class ResNet18(nn.Module):
 
     @property
     def order(self) -> int:
-        """2 for images, 3 for clips; read off the norm, so that it is right after transduction as well."""
-        return order_of_norm(self.bn1)
+        """2 for images, 3 for clips; read off the stem, so that it is right after transduction as well."""
+        return order_of(self.conv1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predict from (B, 3, H, W) or (B, 3, T, H, W).
@@ -145,13 +147,14 @@ class ResNet18(nn.Module):
         """
         check_input(x.shape, order=self.order)
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = channels_last(x) if self.channels_last else x
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x))
 
 
-def order_of_norm(norm: nn.Module) -> int:
-    """Order of the network that a batch norm stands in."""
-    return next(order for order, kind in NORMS.items() if isinstance(norm, kind))
+def order_of(stem: nn.Module) -> int:
+    """Order of the network that begins with these dense convolutions."""
+    return next(stem.parameters()).dim() - 2
 
 
 def check_input(shape: Sequence[int], *, order: int) -> None:
