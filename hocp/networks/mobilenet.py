@@ -18,6 +18,7 @@ spatial factors apart, each followed by a norm.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Literal
 
 import torch
@@ -150,7 +151,7 @@ class MobileNetV2(nn.Module):
         self.dropout = nn.Dropout(layout.dropout) if layout.dropout else None
         self.fc = nn.Linear(last, outputs)
         if layout.he_start:
-            _start_as_torchvision(self)
+            _he_start(self)
         self.register_load_state_dict_pre_hook(rename_on_load)
 
     @property
@@ -173,10 +174,12 @@ class MobileNetV2(nn.Module):
 
 
 @torch.no_grad()
-def _start_as_torchvision(network: MobileNetV2) -> None:
+def _he_start(network: MobileNetV2) -> None:
     """He initialisation by fan-out, a small classifier; norms and factors bring their own."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out")
+            # Outputs of one group: torch's kaiming_normal_ counts those of all, and the signal would fade.
+            fan_out = module.out_channels // module.groups * prod(module.kernel_size)
+            nn.init.normal_(module.weight, std=(2 / fan_out) ** 0.5)
     nn.init.normal_(network.fc.weight, std=0.01)
     nn.init.zeros_(network.fc.bias)

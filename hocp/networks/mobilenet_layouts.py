@@ -49,7 +49,7 @@ class Layout:
     thin_last : bool
         Whether a width below 1 thins the last 1x1 stage too.
     he_start : bool
-        Whether convolutions and classifier are drawn as torchvision draws them, or as torch does.
+        Whether convolutions start as He et al. (2015), by fan-out, and the classifier small; else as torch's.
     """
 
     stem_stride: int

@@ -66,6 +66,16 @@ def test_dense_convolutions_start_as_he_et_al():
     assert weight.std().item() == pytest.approx((2 / (128 * 27)) ** 0.5, rel=0.01)
 
 
+def test_mobilenets_signal_does_not_fade_before_norms_have_statistics():
+    """Eighteen depthwise and pointwise stages deep, where one wrong fan would cost a power of ten each."""
+    torch.manual_seed(0)
+    network = build("mobilenetv2").eval()
+    seen = []
+    network.avgpool.register_forward_hook(lambda module, args, y: seen.append(y))
+    network(example("mobilenetv2", side=96))
+    assert 0.01 < seen[0].std() < 10
+
+
 @pytest.mark.parametrize("name", ["resnet18", "r3d18", "mobilenetv2", "mobilenetv2_cifar"])
 @pytest.mark.parametrize("shape", [(1, 3, 32), (1, 4, 32, 32), (1, 4, 8, 32, 32), (3, 32, 32)])
 def test_wrong_input_is_named(name, shape):

@@ -23,7 +23,8 @@ def trained_like(name, **options):
 
 CASES = [("hocp_resnet18", {}), ("hocp_resnet18", {"cp_weights": True}), ("resnet18", {}),
          ("tucker_resnet18", {}), ("hocp_resnet18", {"stem_pool": False}),
-         ("hocp_mobilenetv2_cifar", {}), ("hocp_mobilenetv2", {})]  # fmt: skip
+         ("hocp_mobilenetv2_cifar", {}), ("hocp_mobilenetv2", {}),
+         ("mobilenetv2", {}), ("mobilenetv2_cifar", {})]  # fmt: skip
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
