@@ -9,12 +9,15 @@ torch.Size([1, 16, 8, 28, 28])
 """
 
 from hocp.conv import transduce_rules  # noqa: F401  registers the rules of transduce
-from hocp.conv.cost import Cost, cp_cost, dense_cost, flop_figure_gflops, tucker_cost
+from hocp.conv.cost import cp_cost, dense_cost, separable_cost, tt_cost, tucker_cost
+from hocp.conv.cost_stages import Cost
 from hocp.conv.cp import CPConv
+from hocp.conv.flop_figure import flop_figure_gflops
 from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfreeze
 from hocp.conv.functional import cp_conv
 from hocp.conv.geometry import Geometry
 from hocp.conv.layer import FactorizedConv
+from hocp.conv.layer_cost import layer_cost
 from hocp.conv.nd import BatchNormNd, ConvNd, channels_last
 from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
 from hocp.conv.rank import adam_scales, lasso, matching_rank, prune_, rebalance_, soft_threshold_, sparsity
@@ -43,16 +46,19 @@ __all__ = [
     "flop_figure_gflops",
     "freeze_except_temporal",
     "lasso",
+    "layer_cost",
     "layer_macs",
     "matching_rank",
     "network_cost",
     "prune_",
     "rebalance_",
+    "separable_cost",
     "soft_threshold_",
     "sparsity",
     "temporal_parameters",
     "transduce",
     "transduce_layer",
+    "tt_cost",
     "tucker_cost",
     "unfreeze",
 ]

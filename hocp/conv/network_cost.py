@@ -15,12 +15,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.cost import cp_cost, dense_cost, tucker_cost
-from hocp.conv.cp import CPConv
-from hocp.conv.dense import CONVOLUTIONS
-from hocp.conv.geometry import Geometry
-from hocp.conv.separable import SeparableDepthwise
-from hocp.conv.tucker import TuckerConv
+from hocp.conv.layer_cost import TWINS, layer_cost, order_of
 
 
 @dataclass(frozen=True)
@@ -113,22 +108,11 @@ def network_cost(module: nn.Module, input_size: Sequence[int], *, device: str = 
 
 @singledispatch
 def layer_macs(layer: nn.Module, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> int:
-    """Cost twin of a layer: its MACs for one input. Register own layers with ``layer_macs.register``.
+    """MACs of a layer for one input. Register own layers with ``layer_macs.register``.
 
     ``input_size`` and ``output_size`` are the shapes of the tensors, batch included.
     """
     raise AssertionError(f"no cost twin for {type(layer).__name__}")
-
-
-def _conv_macs(layer: nn.Module, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> int:
-    geometry = Geometry(layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.padding_mode)
-    return dense_cost(
-        layer.in_channels, layer.out_channels, geometry, input_size[2:], groups=layer.groups
-    ).macs * input_size[0]  # fmt: skip
-
-
-for _class in CONVOLUTIONS.values():
-    layer_macs.register(_class, _conv_macs)
 
 
 @layer_macs.register
@@ -136,22 +120,14 @@ def _(layer: nn.Linear, input_size: tuple[int, ...], output_size: tuple[int, ...
     return prod(output_size) * layer.in_features
 
 
-@layer_macs.register
-def _(layer: CPConv, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> int:
-    cost = cp_cost(layer.in_channels, layer.out_channels, layer.geometry, input_size[2:], rank=layer.rank)
-    return cost.macs * input_size[0]
+def _twin_macs(layer: nn.Module, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> int:
+    """By the formula for one sample; the batch may be missing."""
+    cost = layer_cost(layer, input_size[-order_of(layer) :])
+    return cost.macs * prod(input_size[: -order_of(layer) - 1])
 
 
-@layer_macs.register
-def _(layer: TuckerConv, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> int:
-    cost = tucker_cost(layer.in_channels, layer.out_channels, layer.geometry, input_size[2:], rank=layer.rank)
-    return cost.macs * input_size[0]
-
-
-@layer_macs.register
-def _(layer: SeparableDepthwise, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> int:
-    cost = cp_cost(1, 1, layer.geometry, input_size[2:], rank=layer.channels)
-    return sum(stage.macs for stage in cost.stages[1:-1]) * input_size[0]
+for _class in TWINS:
+    layer_macs.register(_class, _twin_macs)
 
 
 def _has_twin(layer: nn.Module) -> bool:
