@@ -8,22 +8,26 @@
 torch.Size([1, 16, 8, 28, 28])
 """
 
-from hocp.conv import transduce_rules  # noqa: F401  registers the rules of transduce
+from hocp.conv import transduce_rules, transduce_torch  # noqa: F401  register the rules of transduce
 from hocp.conv.cost import cp_cost, dense_cost, separable_cost, tt_cost, tucker_cost
 from hocp.conv.cost_stages import Cost
 from hocp.conv.cp import CPConv
 from hocp.conv.flop_figure import flop_figure_gflops
+from hocp.conv.frames import PerFrame
 from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfreeze
 from hocp.conv.functional import cp_conv
 from hocp.conv.geometry import Geometry
+from hocp.conv.latency import latency
 from hocp.conv.layer import FactorizedConv
 from hocp.conv.layer_cost import layer_cost
 from hocp.conv.nd import BatchNormNd, ConvNd, channels_last
 from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
-from hocp.conv.rank import adam_scales, lasso, matching_rank, prune_, rebalance_, soft_threshold_, sparsity
+from hocp.conv.rank import adam_scales, lasso, prune_, rebalance_, soft_threshold_, sparsity
+from hocp.conv.rank_for import matching_rank, rank_for
 from hocp.conv.separable import SeparableDepthwise
 from hocp.conv.tensor_train import TTConv
-from hocp.conv.transduce import Options, transduce, transduce_layer
+from hocp.conv.transduce import transduce, transduce_layer
+from hocp.conv.transduce_options import Options
 from hocp.conv.tucker import TuckerConv
 
 __all__ = [
@@ -35,6 +39,7 @@ __all__ = [
     "Geometry",
     "NetworkCost",
     "Options",
+    "PerFrame",
     "SeparableDepthwise",
     "TTConv",
     "TuckerConv",
@@ -46,11 +51,13 @@ __all__ = [
     "flop_figure_gflops",
     "freeze_except_temporal",
     "lasso",
+    "latency",
     "layer_cost",
     "layer_macs",
     "matching_rank",
     "network_cost",
     "prune_",
+    "rank_for",
     "rebalance_",
     "separable_cost",
     "soft_threshold_",

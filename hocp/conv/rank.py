@@ -1,4 +1,4 @@
-"""Rank of CP layers: matched to a parameter budget, or selected by the paper's lasso and pruned for real.
+"""Rank of CP layers, selected by the paper's lasso during training and pruned for real.
 
 The recipe, inside a training loop::
 
@@ -17,7 +17,6 @@ Adam-trained network go nearly together, whatever the task needs.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import prod
 from typing import NamedTuple
 
 import torch
@@ -43,24 +42,6 @@ class Sparsity(NamedTuple):
     rank: int
     zeroed: int
     share: float
-
-
-def matching_rank(
-    in_channels: int,
-    out_channels: int,
-    kernel_size: tuple[int, ...],
-    *,
-    parameters: int | None = None,
-    weights: bool = False,
-) -> int:
-    """Rank at which a CP layer has as many parameters as its dense twin, or as ``parameters`` says.
-
-    R = C T prod(K) / (C + T + sum(K)), rounded, at least 1; with this choice the HO-CP ResNet-18 has the size
-    that the paper reports. ``weights`` counts lambda, one more number a component.
-    """
-    budget = in_channels * out_channels * prod(kernel_size) if parameters is None else parameters
-    per_component = in_channels + out_channels + sum(kernel_size) + weights
-    return max(1, round(budget / per_component))
 
 
 def lasso(module: nn.Module) -> Tensor:
