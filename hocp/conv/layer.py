@@ -24,6 +24,7 @@ from hocp.conv.dense import as_module
 from hocp.conv.forms import check_implementation
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import in_format_of, pad, pointwise
+from hocp.conv.text import describe
 
 
 class FactorizedConv(nn.Module, ABC):
@@ -293,15 +294,7 @@ class FactorizedConv(nn.Module, ABC):
 
     def extra_repr(self) -> str:
         """What the printed module shows: the shape, the rank, and what is not as by default."""
-        options, order = self.options(), self.order
-        plain = {
-            "stride": (1,) * order, "padding": ((0, 0),) * order, "dilation": (1,) * order, "groups": 1,
-            "bias": False, "padding_mode": "zeros", "implementation": "auto", "learn_weights": True,
-            "separate_modes": 0, "rank_norm": None, "rank_activation": None, "skip": None,
-        }  # fmt: skip
-        channels = [str(options.pop("in_channels")), str(options.pop("out_channels"))]
-        shown = {name: value for name, value in options.items() if name not in plain or value != plain[name]}
-        return ", ".join(channels + [f"{name}={value!r}" for name, value in shown.items()])
+        return describe(self.options())
 
 
 @torch.no_grad()
