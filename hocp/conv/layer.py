@@ -212,7 +212,7 @@ class FactorizedConv(nn.Module, ABC):
     def from_conv(
         cls, conv: nn.Module, *, rank: Any, solver: Mapping[str, Any] | None = None, **options: Any
     ) -> Self:
-        """Factorize a dense convolution, in float64.
+        """Factorize a dense convolution, in float64; ``layer.fit`` tells how well that went.
 
         Parameters
         ----------
@@ -225,11 +225,6 @@ class FactorizedConv(nn.Module, ABC):
             Options of `hocp.conv.fit_cp`, `fit_tucker` or `fit_tt`, such as ``{"seconds": 10}``.
         **options
             Of the constructor.
-
-        Returns
-        -------
-        FactorizedConv
-            ``layer.fit`` tells how far its kernel is from the original, and how the solver fared.
 
         Raises
         ------
