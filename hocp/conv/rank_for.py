@@ -31,8 +31,8 @@ def matching_rank(
     """Rank at which a layer comes nearest to the parameters of its dense twin, or to ``parameters``.
 
     CP: R = C/g T prod(K) / (C/g + T + sum(K)), rounded, at least 1; with this choice the HO-CP ResNet-18 has
-    the size that the paper reports. ``weights`` counts lambda, one more number a component. Tucker: (R_T, R_C)
-    in proportion to (T, C/g). Tensor train: one number for all bonds.
+    the size that the paper reports. ``weights`` counts lambda, one more number a component. Tucker: (R_T,
+    R_C) in proportion to (T, C/g). Tensor train: one number for all bonds.
 
     Returns
     -------
@@ -123,8 +123,8 @@ def rank_for(
     level = ladder.highest(lambda level: spend(level) <= budget)
     if not level:
         raise ValueError(
-            f"{name}={budget} is not enough for a {layer.__name__} of {in_channels} to {out_channels} channels "
-            f"and kernel_size {geometry.kernel_size}: rank {ladder.rank(1)} already takes {spend(1):,}; "
+            f"{name}={budget} is not enough for a {layer.__name__} of {in_channels} to {out_channels} "
+            f"channels and kernel_size {geometry.kernel_size}: rank {ladder.rank(1)} already takes {spend(1):,}; "
             "raise the budget or keep the layer dense"
         )
     return ladder.rank(level)
