@@ -33,7 +33,7 @@ def split(moving: nn.Module) -> tuple[dict, dict]:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("kind", ["cp", "cp-psi", "separable"])
+@pytest.mark.parametrize("kind", ["cp", "cp-psi", "tucker", "tucker-psi", "tt", "tt-psi", "separable"])
 def test_stage_one_changes_the_temporal_factors_and_nothing_else(kind, optimizer):
     moving = transduce(network(kind))
     optimize = OPTIMIZERS[optimizer](moving.parameters())
@@ -93,4 +93,4 @@ def test_wrong_use_is_refused():
         with pytest.raises(ValueError, match="no temporal factors"):
             freeze_except_temporal(network(kind))
     with pytest.raises(ValueError, match="no temporal factors"):
-        freeze_except_temporal(transduce(network("tucker")))
+        freeze_except_temporal(transduce(network("dense")))
