@@ -12,6 +12,7 @@ from hocp.conv import transduce_rules, transduce_torch  # noqa: F401  register t
 from hocp.conv.cost import cp_cost, dense_cost, separable_cost, tt_cost, tucker_cost
 from hocp.conv.cost_stages import Cost
 from hocp.conv.cp import CPConv
+from hocp.conv.exchange import from_tltorch, load, save, to_tltorch
 from hocp.conv.flop_figure import flop_figure_gflops
 from hocp.conv.frames import PerFrame
 from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfreeze
@@ -50,19 +51,23 @@ __all__ = [
     "dense_cost",
     "flop_figure_gflops",
     "freeze_except_temporal",
+    "from_tltorch",
     "lasso",
     "latency",
     "layer_cost",
     "layer_macs",
+    "load",
     "matching_rank",
     "network_cost",
     "prune_",
     "rank_for",
     "rebalance_",
+    "save",
     "separable_cost",
     "soft_threshold_",
     "sparsity",
     "temporal_parameters",
+    "to_tltorch",
     "transduce",
     "transduce_layer",
     "tt_cost",

@@ -1,0 +1,307 @@
+"""Save and load: every bit comes back, of layers and networks, in a fresh process too."""
+
+import json
+import struct
+import subprocess
+import sys
+from collections import OrderedDict
+from copy import deepcopy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from hocp.conv import (
+    CPConv,
+    SeparableDepthwise,
+    TTConv,
+    TuckerConv,
+    freeze_except_temporal,
+    prune_,
+    temporal_parameters,
+    transduce,
+)
+from hocp.conv.exchange import load, save
+
+DTYPES = (torch.bfloat16, torch.float16, torch.float32, torch.float64)
+
+
+def same_bits(one: nn.Module, other: nn.Module) -> bool:
+    """Equal names, dtypes, shapes and bits; NaNs and signed zeros count."""
+
+    def bits(module: nn.Module) -> dict:
+        return {
+            name: (tensor.dtype, tensor.shape, tensor.contiguous().reshape(-1).view(torch.uint8).tolist())
+            for name, tensor in module.state_dict().items()
+        }
+
+    return bits(one) == bits(other)
+
+
+def network(*, rank: int = 5, factorized: bool = True) -> nn.Module:
+    """A network with a convolution, norms, a shared and a plain layer; its factorized or its dense form."""
+
+    def conv(c_in: int, c_out: int) -> nn.Module:
+        if factorized:
+            return CPConv(c_in, c_out, (3, 3), rank=rank, padding=1, bias=True)
+        return nn.Conv2d(c_in, c_out, 3, padding=1)
+
+    block = nn.Sequential(OrderedDict(first=conv(4, 4), norm=nn.BatchNorm2d(4)))
+    parts = OrderedDict(stem=nn.Conv2d(3, 4, 1), block=block, again=block, last=conv(4, 6), head=nn.Flatten())
+    return nn.Sequential(parts)
+
+
+@st.composite
+def layers(draw) -> nn.Module:
+    """Any layer of ours that can be built, of orders 1 to 4."""
+    order, groups = draw(st.integers(1, 4)), draw(st.sampled_from([1, 2]))
+    kernel = tuple(draw(st.sampled_from([1, 3])) for _ in range(order))
+    kind = draw(st.sampled_from([CPConv, TuckerConv, TTConv, SeparableDepthwise]))
+    dtype = draw(st.sampled_from(DTYPES))
+    geometry = {
+        "stride": tuple(draw(st.integers(1, 2)) for _ in range(order)),
+        "padding": tuple((draw(st.integers(0, 2)), draw(st.integers(0, 2))) for _ in range(order)),
+        "dilation": draw(st.integers(1, 2)),
+        "padding_mode": draw(
+            st.sampled_from(["zeros", "circular", ("zeros", "reflect", "circular", "replicate")[:order]])
+        ),
+    }
+    if kind is SeparableDepthwise:
+        return kind(4, kernel, norm=draw(st.sampled_from([None, "batch"])), dtype=dtype, **geometry)
+    own = {
+        CPConv: {"rank": 3, "learn_weights": draw(st.booleans())},
+        TuckerConv: {"rank": (2, 3), "separate_modes": draw(st.integers(0, order - 1))},
+        TTConv: {"rank": tuple(range(1, order + 2))},
+    }[kind]
+    block = {
+        "rank_norm": draw(st.sampled_from([None, "batch"])),
+        "rank_activation": draw(st.sampled_from([None, "relu"])),
+        "skip": draw(st.sampled_from([None, "identity", "projection"])),
+        "bias": draw(st.booleans()),
+    }
+    return kind(4, 4, kernel, groups=groups, dtype=dtype, **own, **block, **geometry)
+
+
+@settings(max_examples=60, deadline=None)
+@given(layers(), st.integers(0, 2**16))
+def test_any_layer_comes_back_bit_for_bit(tmp_path_factory, layer, seed):
+    path = tmp_path_factory.mktemp("any") / "layer.safetensors"
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(seed)))
+    save(layer, path)
+    drawn = torch.get_rng_state()
+    other = load(path)
+    assert torch.equal(torch.get_rng_state(), drawn)  # loading draws no random numbers
+    assert type(other) is type(layer) and str(other) == str(layer) and same_bits(layer, other)
+    x = torch.randn(2, 4, *(6,) * layer.order, dtype=next(layer.parameters()).dtype)
+    assert torch.equal(layer.eval()(x), other.eval()(x))
+
+
+def test_special_numbers_and_views_keep_their_bits(tmp_path):
+    layer = CPConv(4, 6, (3,), rank=2, dtype=torch.float64)
+    odd = torch.tensor([float("nan"), -0.0, float("inf"), 5e-324, 1.0, -1.0], dtype=torch.float64)
+    layer.factors[0] = nn.Parameter(odd.repeat(4, 1).t()[:, ::2])  # a strided view of more numbers
+    save(layer, tmp_path / "a.safetensors")
+    assert same_bits(layer, load(tmp_path / "a.safetensors"))
+
+
+def test_the_same_layer_gives_the_same_bytes_in_every_process(tmp_path):
+    """safetensors itself writes several metadata entries in an order of chance."""
+    code = (
+        "import sys, torch; from hocp.conv import CPConv; from hocp.conv.exchange import save\n"
+        "torch.manual_seed(0); save(CPConv(3, 4, (3, 3), rank=2, rank_norm='batch'), sys.argv[1])"
+    )
+    paths = [tmp_path / f"{number}.safetensors" for number in range(2)]
+    for path in paths:
+        subprocess.run([sys.executable, "-c", code, path], check=True)
+    assert len({path.read_bytes() for path in paths}) == 1
+
+
+def test_a_fresh_process_loads_it_and_gives_the_same_output(tmp_path):
+    torch.manual_seed(0)
+    layer, x = (
+        transduce(CPConv(3, 4, (3, 3), rank=5, bias=True, rank_norm="batch")),
+        torch.randn(2, 3, 4, 5, 5),
+    )
+    save(layer, tmp_path / "layer.safetensors")
+    code = (
+        "import sys, json, torch; from hocp.conv.exchange import load\n"
+        "torch.manual_seed(0)\n"
+        "layer = load(sys.argv[1]).eval()\n"
+        "x = torch.tensor(json.loads(sys.argv[2]))\n"
+        "assert not {'tltorch', 'onnx'} & set(sys.modules)\n"
+        "print(json.dumps(layer(x).double().tolist()))"
+    )
+    command = [sys.executable, "-c", code, tmp_path / "layer.safetensors", json.dumps(x.double().tolist())]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, env=None).stdout
+    assert torch.equal(torch.tensor(json.loads(told)), layer.eval()(x))
+
+
+def written_by_hand(header: dict, numbers: list[float], shapes: dict[str, list[int]]) -> bytes:
+    """A safetensors file, byte by byte, as its format says."""
+    table, offset = {"__metadata__": {"hocp.conv": json.dumps(header)}}, 0
+    for name, shape in shapes.items():
+        size = 4
+        for length in shape:
+            size *= length
+        table[name] = {"dtype": "F32", "shape": shape, "data_offsets": [offset, offset + size]}
+        offset += size
+    text = json.dumps(table).encode()
+    return struct.pack("<Q", len(text)) + text + struct.pack(f"<{len(numbers)}f", *numbers)
+
+
+def test_a_file_of_version_1_is_read_for_ever(tmp_path):
+    """Written out here, so that no later writer can take the format along when it changes."""
+    options = {
+        "in_channels": 1, "out_channels": 1, "kernel_size": [2], "stride": [1], "padding": [[0, 1]],
+        "dilation": [1], "groups": 1, "bias": True, "padding_mode": "zeros", "rank_norm": None,
+        "rank_activation": None, "skip": None, "implementation": "auto", "rank": 1, "learn_weights": True,
+    }  # fmt: skip
+    fit = {"status": "converged", "relative_error": 0.25, "sensitivity": "inf", "iterations": 3,
+           "restarts": 1, "seconds": 0.5, "reason": "exact"}  # fmt: skip
+    entry = {"class": "CPConv", "options": options, "norms": {}, "temporal_modes": [0], "fit": fit}
+    header = {"format": "hocp.conv", "version": 1, "layers": {"": entry}, "aliases": {}}
+    shapes = {"bias": [1], "factors.0": [1, 1], "factors.1": [1, 1], "factors.2": [2, 1], "weights": [1]}
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(written_by_hand(header, [0.5, 3.0, 1.0, 1.0, 10.0, 2.0], shapes))
+    layer = load(path)
+    assert layer.temporal_modes == (0,)
+    assert layer.fit.status == "converged" and layer.relative_error == 0.25
+    assert layer.fit.sensitivity == float("inf")
+    # (x[i] + 10 x[i + 1]) * 3 * 2 + 0.5, with a zero behind
+    assert layer(torch.tensor([[1.0, 2.0]])).tolist() == [[126.5, 12.5]]
+
+
+@pytest.mark.parametrize("target", ["dense", "other rank", "alike"])
+def test_a_network_is_loaded_into_its_dense_form_another_rank_or_itself(tmp_path, target):
+    torch.manual_seed(0)
+    saved = network().eval()
+    save(saved, tmp_path / "net.safetensors")
+    into = network(factorized=target != "dense", rank=5 if target == "alike" else 2).eval()
+    assert load(tmp_path / "net.safetensors", into=into) is into
+    assert same_bits(saved, into)
+    assert into.block is into.again and into.block.first is into.again.first
+    assert isinstance(into.last, CPConv) and into.last.rank == 5 and not into.last.training
+    x = torch.randn(2, 3, 5, 5)
+    assert torch.equal(saved(x), into(x))
+
+
+def test_what_is_built_alike_is_loaded_in_place(tmp_path):
+    saved, into = network(), network()
+    save(saved, tmp_path / "net.safetensors")
+    before = {name: id(parameter) for name, parameter in into.named_parameters()}
+    load(tmp_path / "net.safetensors", into=into)
+    assert {name: id(parameter) for name, parameter in into.named_parameters()} == before
+    assert same_bits(saved, into)
+
+
+def test_layers_stay_trainable_or_frozen_as_what_they_replace(tmp_path):
+    save(network(), tmp_path / "net.safetensors")
+    into = network(factorized=False)
+    into.block.requires_grad_(False)
+    into.last.bias.requires_grad_(False)
+    load(tmp_path / "net.safetensors", into=into)
+    assert not any(parameter.requires_grad for parameter in into.block.parameters())
+    assert {name for name, p in into.last.named_parameters() if not p.requires_grad} == {"bias"}
+    assert all(parameter.requires_grad for parameter in into.stem.parameters())
+
+
+@pytest.mark.parametrize("kind, rank", [(CPConv, 3), (TuckerConv, (2, 2)), (TTConv, 2)])
+def test_joint_layers_are_stored_once_and_shared_again(tmp_path, kind, rank):
+    torch.manual_seed(0)
+    convs = [nn.Conv2d(4, 4, 3, padding=1) for _ in range(3)]
+    saved = nn.ModuleList(kind.from_convs(convs, rank=rank))
+    save(saved, tmp_path / "joint.safetensors")
+    into = load(tmp_path / "joint.safetensors", into=nn.ModuleList(convs))
+
+    def sharing(module: nn.Module) -> list[tuple[str, int]]:
+        names: dict[int, str] = {}
+        return [
+            (name, names.setdefault(id(p), name)) for name, p in module.state_dict(keep_vars=True).items()
+        ]
+
+    assert same_bits(saved, into) and sharing(into) == sharing(saved)
+    assert sum(p.numel() for p in into.parameters()) == sum(p.numel() for p in saved.parameters())
+    with (tmp_path / "joint.safetensors").open("rb") as file:
+        table = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+    assert len(table) - 1 == len(list(saved.parameters()))
+    assert [layer.fit for layer in into] == [layer.fit for layer in saved]
+
+
+def test_fresh_layers_share_no_memory_with_each_other_or_the_file(tmp_path):
+    save(network(), tmp_path / "net.safetensors")
+    into = load(tmp_path / "net.safetensors", into=network(factorized=False))
+    storages = [p.untyped_storage() for p in into.parameters()]
+    assert len({storage.data_ptr() for storage in storages}) == len(storages)
+    assert all(p.untyped_storage().nbytes() == p.nbytes for p in into.parameters())
+
+
+def test_a_transduced_network_loads_into_the_transduced_dense_one_and_freezes(tmp_path):
+    torch.manual_seed(0)
+    image = nn.Sequential(
+        CPConv(3, 4, (3, 3), rank=4, padding=1),
+        nn.BatchNorm2d(4),
+        SeparableDepthwise(4, (3, 3), padding=1, norm="batch"),
+    )
+    saved = transduce(image).eval()
+    for _, parameter in temporal_parameters(saved):
+        nn.init.normal_(parameter)
+    save(saved, tmp_path / "clip.safetensors")
+    dense = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        SeparableDepthwise(4, (3, 3), padding=1, norm="batch"),
+    )
+    into = load(tmp_path / "clip.safetensors", into=transduce(dense)).eval()
+    assert same_bits(saved, into)
+    names = [name for name, _ in temporal_parameters(saved)]
+    assert names and [name for name, _ in temporal_parameters(into)] == names
+    freeze_except_temporal(into)
+    assert [name for name, p in into.named_parameters() if p.requires_grad] == names
+    with pytest.raises(
+        ValueError, match=r"kernel_size \(3, 3\) instead of \(3, 3, 3\).*transduce\(network\)"
+    ):
+        load(tmp_path / "clip.safetensors", into=dense)
+
+
+def test_a_pruned_network_loads_into_the_one_before_pruning(tmp_path):
+    saved = network()
+    with torch.no_grad():
+        saved.last.weights[1:4] = 0
+    prune_(saved)
+    save(saved, tmp_path / "net.safetensors")
+    assert load(tmp_path / "net.safetensors", into=network()).last.rank == 2
+
+
+def test_constants_of_norms_are_kept(tmp_path):
+    layer = CPConv(3, 4, (3,), rank=2, rank_norm="batch")
+    layer.rank_norm.eps, layer.rank_norm.momentum = 1e-3, None
+    save(layer, tmp_path / "a.safetensors")
+    other = load(tmp_path / "a.safetensors")
+    assert (other.rank_norm.eps, other.rank_norm.momentum) == (1e-3, None)
+
+
+def test_a_compiled_network_is_saved_and_loaded_as_the_network_inside(tmp_path):
+    inner, into = network(), network()
+    save(torch.compile(inner, backend="eager"), tmp_path / "net.safetensors")
+    load(tmp_path / "net.safetensors", into=torch.compile(into, backend="eager"))
+    assert same_bits(inner, into)
+
+
+def test_a_device_may_be_named(tmp_path):
+    save(CPConv(3, 4, (3,), rank=2), tmp_path / "a.safetensors")
+    assert load(tmp_path / "a.safetensors", device="meta").weights.is_meta
+    into = deepcopy(load(tmp_path / "a.safetensors"))
+    assert load(tmp_path / "a.safetensors", into=into, device="cpu") is into
+
+
+def test_an_older_file_survives_a_save_that_fails(tmp_path):
+    path = tmp_path / "a.safetensors"
+    save(CPConv(3, 4, (3,), rank=2), path)
+    before = path.read_bytes()
+    with pytest.raises(ValueError):
+        save(nn.Sequential(CPConv(3, 4, (3,), rank=2), nn.LazyLinear(3)), path)
+    assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
