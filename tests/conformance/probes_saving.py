@@ -1,0 +1,120 @@
+"""Do numbers survive files, copies and other processes?"""
+
+import copy
+import pickle
+import tempfile
+from pathlib import Path
+
+import torch
+from kernels import FORMS, draw, inputs
+from probing import Failed, holds, probe, refused
+from torch import nn
+
+SAVING = "Saving"
+
+
+def small(library, form: str = "cp", *, rank: int = 3) -> nn.Module:
+    """A float32 layer with a bias."""
+    tensors = [tensor.float() for tensor in draw(form, (3, 3), rank=rank)]
+    return library.layer(form, tensors, padding=1, bias=inputs(5, dtype=torch.float32))
+
+
+def equal(one: nn.Module, other: nn.Module, what: str) -> None:
+    """Bit for bit."""
+    x = inputs(2, 4, 6, 7, dtype=torch.float32)
+    if not torch.equal(one(x), other(x)):
+        raise Failed(f"{what}: outputs differ")
+
+
+@probe("V1", SAVING, "The state dict fits a fresh layer, bit for bit", source="torch.nn.Module.state_dict")
+def state(library):
+    for form in FORMS:
+        torch.manual_seed(0)
+        layer = small(library, form)
+        torch.manual_seed(9)
+        other = small(library, form)
+        with torch.no_grad():
+            for parameter in other.parameters():
+                parameter.zero_()
+        other.load_state_dict(layer.state_dict())
+        equal(layer, other, form)
+
+
+@probe("V2", SAVING, "A state dict of another rank is refused", source="torch.nn.Module.load_state_dict")
+def wrong_state(library):
+    for form in FORMS:
+        state = small(library, form, rank=4).state_dict()
+        refused(
+            lambda form=form, state=state: small(library, form).load_state_dict(state), errors=(RuntimeError,)
+        )
+
+
+@probe(
+    "V3",
+    SAVING,
+    "A whole layer comes back from a file that can execute nothing",
+    source="torch.load: weights_only",
+)
+def whole(library):
+    for form in FORMS:
+        layer = small(library, form)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "layer"
+            library.save(layer, path)
+            equal(layer, library.load(path), form)
+
+
+@probe("V4", SAVING, "Stride, padding and dilation come back with it")
+def options(library):
+    tensors = [tensor.float() for tensor in draw("cp", (3, 3))]
+    layer = library.layer("cp", tensors, stride=(1, 2), padding=(0, 2), dilation=(2, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "layer"
+        library.save(layer, path)
+        equal(layer, library.load(path), "options")
+
+
+@probe("V5", SAVING, "A deep copy is equal and apart", source="copy.deepcopy")
+def deep_copy(library):
+    for form in FORMS:
+        layer = small(library, form)
+        twin = copy.deepcopy(layer)
+        equal(layer, twin, form)
+        with torch.no_grad():
+            for parameter in layer.parameters():
+                parameter.zero_()
+        holds(
+            bool(twin(inputs(1, 4, 5, 5, dtype=torch.float32)).any()),
+            f"{form}: the copy follows the original",
+        )
+
+
+@probe(
+    "V6",
+    SAVING,
+    "To another process and back, as data loaders and launchers need",
+    source="torch.multiprocessing",
+)
+def pickled(library):
+    for form in FORMS:
+        layer = small(library, form)
+        equal(layer, pickle.loads(pickle.dumps(layer)), form)
+
+
+@probe("V7", SAVING, "The printed layer tells channels, kernel and rank")
+def printed(library):
+    for form in FORMS:
+        text = repr(small(library, form))
+        for part in ("5", "4", "(3, 3)", "rank"):
+            holds(part in text, f"{form}: no {part} in the text")
+
+
+@probe("V8", SAVING, "Layers from factors and from shape have one state dict")
+def one_state(library):
+    for form in FORMS:
+        built = small(library, form)
+        given = library.from_factors(
+            form, [t.float() for t in draw(form, (3, 3))], bias=inputs(5).float(), padding=1
+        )
+        extra = sorted(set(given.state_dict()) ^ set(built.state_dict()))
+        holds(not extra, f"{len(extra)} other keys, such as {extra[0] if extra else ''}")

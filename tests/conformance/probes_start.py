@@ -1,0 +1,98 @@
+"""Can a layer be trained from where it starts?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from kernels import inputs
+from probing import Failed, holds, probe
+from torch import nn
+
+START = "Starting values"
+#: Form -> rank for 3x3 kernels of 48 channels.
+RANKS = {"cp": 128, "tucker": (32, 32), "tt": (32, 48, 32)}
+CHANNELS = (48, 48)
+
+
+@contextmanager
+def spoiled_memory() -> Iterator[None]:
+    """Fill what nobody initialises with NaN, so that luck with old memory decides nothing."""
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+
+
+@probe("S1", START, "A fresh layer holds finite numbers", source="tensorly-torch: reset_parameters")
+def finite(library):
+    for form, rank in RANKS.items():
+        with spoiled_memory():
+            layer = library.fresh(form, CHANNELS, (3, 3), rank=rank, bias=True)
+        for name, parameter in layer.named_parameters():
+            holds(bool(parameter.isfinite().all()), f"{form}: {name} is uninitialised memory")
+
+
+@probe(
+    "S2", START, "Variance stays within a factor of 2 through 18 layers with ReLU", source="He et al. 2015"
+)
+def variance(library):
+    for form, rank in RANKS.items():
+        factors = []
+        for seed in range(5):
+            torch.manual_seed(seed)
+            layers = [library.initialised(form, CHANNELS, (3, 3), rank=rank) for _ in range(18)]
+            factors.append(_gain(layers))
+        typical = float(torch.tensor(factors).median())
+        holds(0.5 <= typical <= 2, f"{form}: variance times {typical:.1g}")
+
+
+@torch.no_grad()
+def _gain(layers: list[nn.Module]) -> float:
+    """Second moment behind all layers over that in front; padded circularly, so that borders cost nothing."""
+    x = torch.randn(1, CHANNELS[0], 12, 12)
+    start = float(x.square().mean())
+    for layer in layers:
+        x = layer(nn.functional.pad(x, (1, 1, 1, 1), mode="circular")).relu()
+    return float(x.square().mean()) / start
+
+
+@probe(
+    "S3",
+    START,
+    "Built on the meta device, materialised and initialised, it works",
+    source="torch.nn.Module.to_empty",
+)
+def deferred(library):
+    for form, rank in (("cp", 7), ("tucker", (5, 4)), ("tt", (3, 3, 3))):
+        layer = library.fresh(form, (4, 6), (3, 3), rank=rank, padding=1, device="meta", bias=True)
+        with spoiled_memory():
+            layer = layer.to_empty(device="cpu")
+        library.reset(layer)
+        y = layer(inputs(2, 4, 5, 5, dtype=torch.float32))
+        holds(bool(y.isfinite().all()) and bool(y.any()), f"{form}: output is not finite or zero")
+
+
+@probe("S4", START, "dtype is kept from the constructor on")
+def dtype(library):
+    for form, rank in RANKS.items():
+        layer = library.initialised(form, CHANNELS, (3, 3), rank=rank, dtype=torch.float64, bias=True)
+        for name, parameter in layer.named_parameters():
+            holds(parameter.dtype == torch.float64, f"{form}: {name} is {parameter.dtype}")
+
+
+@probe("S5", START, "One seed, one layer; another seed, another layer", source="torch.manual_seed")
+def seeds(library):
+    for form, rank in RANKS.items():
+        drawn = []
+        for seed in (1, 1, 2):
+            torch.manual_seed(seed)
+            layer = library.initialised(form, CHANNELS, (3, 3), rank=rank)
+            drawn.append(torch.cat([p.detach().flatten() for p in layer.parameters()]))
+        if not torch.equal(drawn[0], drawn[1]):
+            raise Failed(f"{form}: the same seed gives other numbers")
+        holds(not torch.equal(drawn[0], drawn[2]), f"{form}: the seed changes nothing")
