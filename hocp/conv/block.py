@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
@@ -40,26 +41,52 @@ def make_rank_activation(kind: str | None, *, layer: str) -> nn.Module | None:
     return nn.ReLU() if kind else None
 
 
-def check_skip(
-    skip: str | None, in_channels: int, out_channels: int, *, geometry: Geometry, layer: str
-) -> str | None:
+def check_skip(skip: str | None, in_channels: int, out_channels: int, *, layer: str) -> str | None:
     """The skip, if the layer can have it.
 
     Raises
     ------
     ValueError
-        If it is unknown, the kernel has no centre, or the channels do not allow the identity.
+        If it is unknown, or the channels do not allow the identity.
     """
     if skip not in SKIPS:
         raise ValueError(f"skip of {layer} is {skip!r}; expected None, 'identity' or 'projection'")
-    if skip and any(taps % 2 == 0 for taps in geometry.kernel_size):
-        raise ValueError(
-            f"skip of {layer} is {skip!r}, but kernel_size {geometry.kernel_size} has an even entry and so "
-            "no centre; use odd ones"
-        )
     if skip == "identity" and in_channels != out_channels:
         raise ValueError(
             f"skip of {layer} is 'identity', but in_channels is {in_channels} and out_channels "
             f"{out_channels}; use 'projection'"
         )
     return skip
+
+
+def check_skip_taps(
+    taps: Sequence[int] | None, skip: str | None, *, geometry: Geometry, layer: str
+) -> tuple[int, ...] | None:
+    """The taps under which the skip sits, None for the middle ones or no skip.
+
+    Raises
+    ------
+    ValueError
+        If there is no middle or no such tap, or no skip.
+    """
+    kernel = geometry.kernel_size
+    if taps is None:
+        if skip and any(size % 2 == 0 for size in kernel):
+            raise ValueError(
+                f"skip of {layer} is {skip!r}, but kernel_size {kernel} has an even entry and so no centre; "
+                "use odd ones, or give skip_taps"
+            )
+        return None
+    if skip is None:
+        raise ValueError(f"skip_taps of {layer} is {taps!r}, but there is no skip; leave it out")
+    fits = isinstance(taps, (tuple, list)) and len(taps) == len(kernel)
+    if not fits or any(tap not in range(size) for tap, size in zip(taps, kernel, strict=True)):
+        raise ValueError(
+            f"skip_taps of {layer} is {taps!r}; expected one tap of kernel_size {kernel} for each mode"
+        )
+    return None if tuple(taps) == middle(kernel) and all(size % 2 for size in kernel) else tuple(taps)
+
+
+def middle(kernel_size: tuple[int, ...]) -> tuple[int, ...]:
+    """The middle tap of each mode."""
+    return tuple(size // 2 for size in kernel_size)

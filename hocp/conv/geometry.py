@@ -129,11 +129,17 @@ class Geometry:
         """Padding in the order of ``torch.nn.functional.pad``: last mode first."""
         return [side for pads in reversed(self.padding) for side in pads]
 
-    def centres(self, input_size: Iterable[int]) -> tuple[slice, ...]:
-        """Where the kernel's centre tap stands, for every output: slices of the *padded* modes."""
-        sizes = self.output_size(input_size)
-        modes = zip(self.reach, sizes, self.stride, strict=True)
-        return tuple(slice(reach // 2, reach // 2 + (n - 1) * step + 1, step) for reach, n, step in modes)
+    def under(self, taps: Iterable[int], input_size: Iterable[int]) -> tuple[slice, ...]:
+        """Where one tap of the kernel stands, for every output: slices of the *padded* modes."""
+        starts = (tap * spread for tap, spread in zip(taps, self.dilation, strict=True))
+        modes = zip(starts, self.output_size(input_size), self.stride, strict=True)
+        return tuple(slice(start, start + (n - 1) * step + 1, step) for start, n, step in modes)
+
+    def padded_only(self, mode: int) -> Geometry:
+        """The same geometry without the padding of all modes but one."""
+        return replace(
+            self, padding=tuple(pads if m == mode else (0, 0) for m, pads in enumerate(self.padding))
+        )
 
     def unpadded(self) -> Geometry:
         """The same geometry for an input that is padded already."""

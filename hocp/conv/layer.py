@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv import convert
-from hocp.conv.block import check_skip, make_rank_activation, make_rank_norm
+from hocp.conv.block import check_skip, check_skip_taps, make_rank_activation, make_rank_norm, middle
 from hocp.conv.checks import check_channels, check_dtype, check_groups
 from hocp.conv.dense import as_module
 from hocp.conv.forms import check_implementation
@@ -52,7 +52,10 @@ class FactorizedConv(nn.Module, ABC):
         Second half of psi.
     skip : {None, 'identity', 'projection'}
         Shortcut around the block, from the position of the kernel's centre: the input itself, or the input
-        times a matrix ``skip_factor``. Needs odd kernels.
+        times a matrix ``skip_factor``.
+    skip_taps : tuple of int, optional
+        Tap of each mode under which the shortcut sits; the middle one by default, which even kernels do not
+        have.
     implementation : str
         How to compute; the results are equal.
 
@@ -87,6 +90,7 @@ class FactorizedConv(nn.Module, ABC):
         rank_norm: str | None = None,
         rank_activation: str | None = None,
         skip: str | None = None,
+        skip_taps: tuple[int, ...] | None = None,
         implementation: str = "auto",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -102,7 +106,8 @@ class FactorizedConv(nn.Module, ABC):
             raise ValueError(
                 f"implementation 'dense' of {layer} allows no rank_norm or rank_activation; use 'chain'"
             )
-        self.skip = check_skip(skip, in_channels, out_channels, geometry=self.geometry, layer=layer)
+        self.skip = check_skip(skip, in_channels, out_channels, layer=layer)
+        self.skip_taps = check_skip_taps(skip_taps, skip, geometry=self.geometry, layer=layer)
         matrix = torch.empty(out_channels, in_channels // groups, **like) if skip == "projection" else None
         self.skip_factor = None if matrix is None else nn.Parameter(matrix)
         self.rank_norm = make_rank_norm(rank_norm, self.order, rank_channels, layer=layer, **like)
@@ -115,6 +120,11 @@ class FactorizedConv(nn.Module, ABC):
     def order(self) -> int:
         """Number of spatial modes."""
         return self.geometry.order
+
+    @property
+    def _skip_taps(self) -> tuple[int, ...]:
+        """Tap of each mode under which the shortcut sits."""
+        return self.skip_taps or middle(self.geometry.kernel_size)
 
     @property
     def psi(self) -> Callable[[Tensor], Tensor] | None:
@@ -169,9 +179,9 @@ class FactorizedConv(nn.Module, ABC):
         """The block without its skip."""
 
     def _shortcut(self, x: Tensor) -> Tensor:
-        """The input under the kernel's centre, projected or as it is."""
+        """The input under the skip's taps, projected or as it is."""
         geometry = self.geometry
-        seen = (slice(None), slice(None), *geometry.centres(x.shape[2:]))
+        seen = (slice(None), slice(None), *geometry.under(self._skip_taps, x.shape[2:]))
         x = pad(x, geometry)[seen]
         return x if self.skip_factor is None else pointwise(x, self.skip_factor, groups=self.groups)
 
@@ -196,7 +206,8 @@ class FactorizedConv(nn.Module, ABC):
             matrix = torch.eye(kernel.shape[1], device=kernel.device, dtype=kernel.dtype).repeat(
                 self.groups, 1
             )
-        around = [side for taps in reversed(kernel.shape[2:]) for side in (taps // 2, taps // 2)]
+        taps = zip(reversed(self._skip_taps), reversed(kernel.shape[2:]), strict=True)
+        around = [side for tap, size in taps for side in (tap, size - 1 - tap)]
         return kernel + nn.functional.pad(matrix.reshape(*matrix.shape, *(1,) * self.order), around)
 
     @abstractmethod
@@ -284,6 +295,7 @@ class FactorizedConv(nn.Module, ABC):
             "rank_norm": None if self.rank_norm is None else "batch",
             "rank_activation": None if self.rank_activation is None else "relu",
             "skip": self.skip,
+            "skip_taps": self.skip_taps,
             "implementation": self.implementation,
         }
 

@@ -97,11 +97,12 @@ class SeparableDepthwise(nn.Module):
         """Convolve (B, R, D0, ...) or (R, D0, ...) along each mode in turn."""
         batched = check_channels(z, self.channels, order=self.order, layer="SeparableDepthwise")
         self.geometry.output_size(batched.shape[2:])
-        y, geometry = batched, self.geometry
-        if not geometry.symmetric_zeros:
-            y, geometry = pad(y, geometry), geometry.unpadded()
+        y, geometry, inside = batched, self.geometry, self.geometry.symmetric_zeros
         for mode, (factor, norm) in enumerate(zip(self.factors, self.norms, strict=True)):
-            y = norm(forms.depthwise_mode(y, factor, mode, geometry=geometry))
+            if not inside:  # each mode in its turn: a norm before it must not see its zeros
+                y = pad(y, geometry.padded_only(mode))
+            bare = geometry if inside else geometry.unpadded()
+            y = norm(forms.depthwise_mode(y, factor, mode, geometry=bare))
         y = in_format_of(y, batched)
         return y if batched is z else y.squeeze(0)
 

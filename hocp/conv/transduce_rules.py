@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import nn
 
+from hocp.conv.block import check_skip_taps, middle
 from hocp.conv.cp import CPConv
 from hocp.conv.dense import CONVOLUTIONS, as_module, geometry_of
 from hocp.conv.layer import FactorizedConv
@@ -24,7 +25,13 @@ from hocp.conv.tucker import TuckerConv
 
 def _with_new_mode(layer: FactorizedConv | SeparableDepthwise, options: Options) -> None:
     """What all factorized layers need beside the new tensor."""
-    layer.geometry = layer.geometry.with_new_mode(options.kernel_size, centre=options.tap)
+    old = layer.geometry
+    layer.geometry = old.with_new_mode(options.kernel_size, centre=options.tap)
+    if getattr(layer, "skip", None) is not None:
+        taps = (options.tap, *(layer.skip_taps or middle(old.kernel_size)))
+        layer.skip_taps = check_skip_taps(
+            taps, layer.skip, geometry=layer.geometry, layer=type(layer).__name__
+        )
     layer.temporal_modes = (0, *(mode + 1 for mode in layer.temporal_modes))
     if getattr(layer, "rank_norm", None) is not None:
         layer.rank_norm = convert(layer.rank_norm, options)
