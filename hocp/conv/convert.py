@@ -13,6 +13,9 @@ from hocp.conv.dense import geometry_of
 if TYPE_CHECKING:
     from hocp.conv.layer import FactorizedConv
 
+CHANNELS = ("in_channels", "out_channels", "groups", "bias")
+GEOMETRY = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
+
 
 def convolution(
     kind: type[FactorizedConv],
@@ -24,7 +27,7 @@ def convolution(
 ) -> FactorizedConv:
     """What `FactorizedConv.from_conv` returns."""
     geometry_of(conv)  # before the solver works for a module that is none
-    _refuse_nonlinear(kind, options)
+    _check_options(kind, options, solver)
     *tensors, fit = kind._fit(conv.weight.detach(), rank, **(solver or {}))
     return _in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
 
@@ -38,6 +41,11 @@ def joint_convolutions(
     options: Mapping[str, Any],
 ) -> list[FactorizedConv]:
     """What `FactorizedConv.from_convs` returns."""
+    if isinstance(convs, nn.Module) and not hasattr(convs, "__iter__"):
+        raise ValueError(
+            f"from_convs of {kind.__name__} got a {type(convs).__name__}; expected a list of convolutions, "
+            "or use from_conv"
+        )
     found = [(geometry_of(conv).kernel_size, tuple(conv.weight.shape), conv.groups) for conv in convs]
     if len(set(found)) != 1:
         shapes = ", ".join(f"{shape} with groups={groups}" for _, shape, groups in found) or "none"
@@ -45,7 +53,7 @@ def joint_convolutions(
             f"from_convs of {kind.__name__} got kernels of shapes {shapes}; expected at least one layer, and "
             "the same shape and groups for all"
         )
-    _refuse_nonlinear(kind, options)
+    _check_options(kind, options, solver)
     stack = torch.stack([conv.weight.detach().to(convs[0].weight) for conv in convs])
     parts, fit = kind._fit_joint(stack, rank, **(solver or {}))
     layers = [
@@ -83,11 +91,23 @@ def _like(part: Tensor | Sequence[Tensor], weight: Tensor) -> Tensor | list[Tens
     return part.to(weight) if isinstance(part, Tensor) else [each.to(weight) for each in part]
 
 
-def _refuse_nonlinear(kind: type[FactorizedConv], options: Mapping[str, Any]) -> None:
-    """A factorized kernel stands for the whole layer only where nothing is added to it."""
+def _check_options(
+    kind: type[FactorizedConv], options: Mapping[str, Any], solver: Mapping[str, Any] | None
+) -> None:
+    """Refuse what would make a layer that computes something else than the convolution did."""
+    if solver is not None and not isinstance(solver, Mapping):
+        raise ValueError(
+            f"solver of {kind.__name__} is {solver!r}; expected its options, such as {{'seed': 1}}"
+        )
     for name in ("rank_norm", "rank_activation", "skip"):
         if options.get(name) is not None:
             raise ValueError(
                 f"{name} is {options[name]!r}, but a {kind.__name__} made of a convolution computes what "
                 "that one did; leave it out, or build a fresh layer"
+            )
+    for name in (*CHANNELS, *GEOMETRY):
+        if name in options:
+            raise ValueError(
+                f"{name} is {options[name]!r}, but a {kind.__name__} made of a convolution takes it over "
+                "from that one; leave it out, or change the convolution"
             )

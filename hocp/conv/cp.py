@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv import forms
-from hocp.conv.checks import check_rank
+from hocp.conv.checks import check_bias, check_flag, check_rank
 from hocp.conv.functional import check_factors, compute
 from hocp.conv.init import balanced_directions, orthonormal_columns
 from hocp.conv.layer import FactorizedConv, copy_into
@@ -67,7 +67,8 @@ class CPConv(FactorizedConv):
         learn_weights: bool = True,
         **options: Any,
     ) -> None:
-        check_rank(rank, layer="CPConv")
+        rank = check_rank(rank, layer="CPConv")
+        check_flag(learn_weights, layer="CPConv", name="learn_weights")
         super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank, **options)
         like = {name: options.get(name) for name in ("device", "dtype")}
         sizes = (out_channels, in_channels // self.groups, *self.geometry.kernel_size)
@@ -135,10 +136,12 @@ class CPConv(FactorizedConv):
         ValueError
             If the tensors do not belong together.
         """
-        check_factors(weights, factors)
+        check_factors(weights, factors, layer="CPConv")
         out_channels, in_channels, *kernel = (factor.shape[0] for factor in factors)
+        check_bias(bias, out_channels, layer="CPConv")
         options = {"device": weights.device, "dtype": weights.dtype, "bias": bias is not None} | options
-        channels = (in_channels * options.get("groups", 1), out_channels)
+        groups = check_rank(options.get("groups", 1), layer="CPConv", name="groups")
+        channels = (in_channels * groups, out_channels)
         layer = cls(*channels, tuple(kernel), rank=weights.numel(), **options)
         if not layer.learn_weights:
             factors = [factors[0] * weights, *factors[1:]]

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from hocp.conv import forms
-from hocp.conv.checks import check_channels, check_groups
+from hocp.conv.checks import check_bias, check_channels, check_groups, check_rank, check_tensors
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import in_format_of
 
@@ -59,14 +59,18 @@ def cp_conv(
     ValueError
         If shapes do not fit or an option is unknown.
     """
-    check_factors(weights, factors)
+    check_factors(weights, factors, layer="cp_conv")
     geometry = Geometry(
         tuple(factor.shape[0] for factor in factors[2:]), stride, padding, dilation, padding_mode
     )
     forms.check_implementation(implementation)
+    groups = check_rank(groups, layer="cp_conv", name="groups")
     out_channels, channels = factors[0].shape[0], factors[1].shape[0] * groups
     check_groups(channels, out_channels, groups, layer="cp_conv")
-    batched = check_channels(x, channels, order=geometry.order, layer="cp_conv")
+    check_bias(bias, out_channels, layer="cp_conv")
+    if psi is not None and not callable(psi):
+        raise ValueError(f"psi of cp_conv is {psi!r}; expected None or a function of a tensor")
+    batched = check_channels(x, channels, order=geometry.order, layer="cp_conv", like=factors[1])
     options = {"bias": bias, "geometry": geometry, "groups": groups, "psi": psi}
     y = compute(batched, weights, factors, implementation=implementation, **options)
     return y if batched is x else y.squeeze(0)
@@ -82,12 +86,14 @@ def compute(
     return in_format_of(forms.FORMS[implementation](x, weights, factors, **options), x)
 
 
-def check_factors(weights: Tensor, factors: Sequence[Tensor]) -> None:
+def check_factors(weights: Tensor, factors: Sequence[Tensor], *, layer: str) -> None:
     """Refuse factors that do not belong together."""
+    check_tensors([weights], layer=layer, name="weights")
+    check_tensors(factors, layer=layer)
     shapes = [tuple(factor.shape) for factor in factors]
     ranks = {shape[-1] if len(shape) == 2 else None for shape in shapes}
     if len(shapes) < 3 or ranks != {weights.numel()} or weights.dim() != 1:
         raise ValueError(
-            f"weights of shape {tuple(weights.shape)} and factors of shapes {shapes} do not belong together; "
-            "expected (R,) and (T, R), (C / groups, R), then (K, R) for each spatial mode"
+            f"{layer}: weights of shape {tuple(weights.shape)} and factors of shapes {shapes} do not belong "
+            "together; expected (R,) and (T, R), (C / groups, R), then (K, R) for each spatial mode"
         )

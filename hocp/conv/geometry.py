@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+
+from hocp.conv.checks import whole
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -87,6 +88,8 @@ class Geometry:
         ValueError
             If a mode is missing, shorter than the kernel's window, or too short for the padding mode.
         """
+        if isinstance(input_size, str) or not hasattr(input_size, "__iter__"):
+            raise ValueError(f"input_size is {input_size!r}; expected one size for each spatial mode")
         sizes = tuple(input_size)
         if len(sizes) != self.order:
             raise ValueError(
@@ -174,7 +177,7 @@ class Geometry:
                 "with centre"
             )
         before = taps // 2 if centre is None else centre
-        if isinstance(before, bool) or not isinstance(before, int) or not 0 <= before < taps:
+        if whole(before, at_least=0) is None or before >= taps:
             raise ValueError(f"centre is {centre!r}; expected a tap of the new mode, 0 to {taps - 1}")
         return replace(
             self,
@@ -200,17 +203,20 @@ def _per_mode(name: str, value: object, order: int, *, at_least: int) -> tuple[i
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,) * order
     if len(values) != order:
         raise ValueError(f"{name} is {value!r}; expected one number or {order}, one for each spatial mode")
-    for entry in values:
-        if isinstance(entry, bool) or not hasattr(entry, "__index__") or entry < at_least:
-            raise ValueError(f"{name} is {value!r}; expected whole numbers of at least {at_least}")
-    return tuple(map(operator.index, values))
+    numbers = tuple(whole(entry, at_least=at_least) for entry in values)
+    if None in numbers:
+        raise ValueError(f"{name} is {value!r}; expected whole numbers of at least {at_least}")
+    return numbers
 
 
 def _padding_mode(value: object, padding: Pairs) -> str | tuple[str, ...]:
     """One word, or one a mode where padded modes differ; what is not padded agrees with everything."""
     modes = tuple(value) if isinstance(value, (tuple, list)) else (value,) * len(padding)
     if len(modes) != len(padding) or any(mode not in PADDING_MODES for mode in modes):
-        raise ValueError(f"padding_mode is {value!r}; expected one of {', '.join(PADDING_MODES)}")
+        raise ValueError(
+            f"padding_mode is {value!r}; expected one of {', '.join(PADDING_MODES)}, or {len(padding)} of "
+            "them, one for each spatial mode"
+        )
     used = {mode for mode, pads in zip(modes, padding, strict=True) if pads != (0, 0)}
     if len(used) > 1:
         return modes
@@ -221,9 +227,9 @@ def _pairs(
     value: object, kernel: tuple[int, ...], *, stride: tuple[int, ...], dilation: tuple[int, ...]
 ) -> Pairs:
     """Padding as (before, after) pairs."""
-    if value == "valid":
+    if isinstance(value, str) and value == "valid":
         return ((0, 0),) * len(kernel)
-    if value == "same":
+    if isinstance(value, str) and value == "same":
         if set(stride) != {1}:
             raise ValueError(
                 f"padding 'same' needs stride 1, but stride is {stride}; give the padding in numbers"
@@ -232,7 +238,8 @@ def _pairs(
     if isinstance(value, str):
         raise ValueError(f"padding is {value!r}; expected numbers, 'same' or 'valid'")
     if isinstance(value, (tuple, list)) and len(value) == len(kernel) and _are_pairs(value):
-        return tuple(_per_mode("padding", pads, 2, at_least=0) for pads in value)
+        pairs = enumerate(value)
+        return tuple(_per_mode(f"padding of spatial mode {n}", pair, 2, at_least=0) for n, pair in pairs)
     return tuple((pad, pad) for pad in _per_mode("padding", value, len(kernel), at_least=0))
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from hocp.conv import convert
 from hocp.conv.block import check_skip, check_skip_taps, make_rank_activation, make_rank_norm, middle
-from hocp.conv.checks import check_channels, check_dtype, check_groups
+from hocp.conv.checks import check_channels, check_flag, check_groups, check_like
 from hocp.conv.dense import as_module
 from hocp.conv.forms import check_implementation
 from hocp.conv.geometry import Geometry
@@ -97,10 +97,11 @@ class FactorizedConv(nn.Module, ABC):
     ) -> None:
         super().__init__()
         layer, like = type(self).__name__, {"device": device, "dtype": dtype}
-        check_groups(in_channels, out_channels, groups, layer=layer)
-        check_dtype(dtype, layer=layer)
+        in_channels, out_channels, groups = check_groups(in_channels, out_channels, groups, layer=layer)
+        check_like(dtype, device, layer=layer)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.geometry = Geometry(kernel_size, stride, padding, dilation, padding_mode)
+        check_flag(bias, layer=layer, name="bias")
         self.implementation = check_implementation(implementation, self.IMPLEMENTATIONS, layer=layer)
         if implementation == "dense" and (rank_norm or rank_activation):
             raise ValueError(
@@ -167,7 +168,8 @@ class FactorizedConv(nn.Module, ABC):
         ValueError
             If modes or channels are wrong or a mode is too short.
         """
-        batched = check_channels(x, self.in_channels, order=self.order, layer=type(self).__name__)
+        place = {"order": self.order, "layer": type(self).__name__, "like": next(self.parameters())}
+        batched = check_channels(x, self.in_channels, **place)
         self.geometry.output_size(batched.shape[2:])
         y = in_format_of(self._convolve(batched), batched)
         if self.skip is not None:

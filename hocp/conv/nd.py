@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from hocp.conv.checks import check_channels, check_groups
+from hocp.conv.checks import check_channels, check_flag, check_groups, check_like
 from hocp.conv.geometry import Geometry
 
 FUNCTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
@@ -147,7 +147,13 @@ class ConvNd(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        check_groups(in_channels, out_channels, groups, layer="ConvNd")
+        in_channels, out_channels, groups = check_groups(in_channels, out_channels, groups, layer="ConvNd")
+        check_like(dtype, device, layer="ConvNd")
+        check_flag(bias, layer="ConvNd", name="bias")
+        if not isinstance(geometry, Geometry):
+            raise ValueError(
+                f"geometry of ConvNd is {geometry!r}; expected a Geometry, such as Geometry((3, 3))"
+            )
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.geometry = geometry
         shape = (out_channels, in_channels // groups, *geometry.kernel_size)
@@ -169,7 +175,7 @@ class ConvNd(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (B, C, D0, ...) or (C, D0, ...)."""
-        batched = check_channels(x, self.in_channels, order=self.order, layer="ConvNd")
+        batched = check_channels(x, self.in_channels, order=self.order, layer="ConvNd", like=self.weight)
         self.geometry.output_size(batched.shape[2:])
         y = conv_nd(batched, self.weight, geometry=self.geometry, bias=self.bias, groups=self.groups)
         return y if batched is x else y.squeeze(0)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv import forms
-from hocp.conv.checks import check_channels, check_dtype, check_rank
+from hocp.conv.checks import check_channels, check_like, check_rank
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions
 from hocp.conv.nd import batch_norm, in_format_of, pad
@@ -58,8 +58,8 @@ class SeparableDepthwise(nn.Module):
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
-        check_rank(channels, layer="SeparableDepthwise", name="channels")
-        check_dtype(dtype, layer="SeparableDepthwise")
+        channels = check_rank(channels, layer="SeparableDepthwise", name="channels")
+        check_like(dtype, device, layer="SeparableDepthwise")
         if norm not in (None, "batch"):
             raise ValueError(f"norm of SeparableDepthwise is {norm!r}; expected None or 'batch'")
         self.geometry = Geometry(kernel_size, stride, padding, dilation, padding_mode)
@@ -95,7 +95,8 @@ class SeparableDepthwise(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Convolve (B, R, D0, ...) or (R, D0, ...) along each mode in turn."""
-        batched = check_channels(z, self.channels, order=self.order, layer="SeparableDepthwise")
+        place = {"order": self.order, "layer": "SeparableDepthwise", "like": self.factors[0]}
+        batched = check_channels(z, self.channels, **place)
         self.geometry.output_size(batched.shape[2:])
         y, geometry, inside = batched, self.geometry, self.geometry.symmetric_zeros
         for mode, (factor, norm) in enumerate(zip(self.factors, self.norms, strict=True)):

@@ -16,7 +16,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.checks import check_rank
+from hocp.conv.checks import check_bias, check_rank, check_tensors
 from hocp.conv.forms import conv_mode, enter_rank_space, leave_rank_space
 from hocp.conv.layer import FactorizedConv, copy_into
 from hocp.conv.nd import conv_nd, pad
@@ -110,6 +110,7 @@ class TTConv(FactorizedConv):
         ValueError
             If the cores do not form a train.
         """
+        check_tensors(cores, layer="TTConv", name="cores")
         shapes = [tuple(core.shape) for core in cores]
         if len(shapes) < 3 or not _is_train(shapes):
             raise ValueError(
@@ -118,7 +119,9 @@ class TTConv(FactorizedConv):
             )
         options = {"device": cores[0].device, "dtype": cores[0].dtype, "bias": bias is not None} | options
         sizes, rank = [shape[1] for shape in shapes], tuple(shape[2] for shape in shapes[:-1])
-        channels = (sizes[0] * options.get("groups", 1), sizes[-1])
+        check_bias(bias, sizes[-1], layer="TTConv")
+        groups = check_rank(options.get("groups", 1), layer="TTConv", name="groups")
+        channels = (sizes[0] * groups, sizes[-1])
         layer = cls(*channels, tuple(sizes[1:-1]), rank=rank, **options)
         pairs = list(zip(layer.cores, cores, strict=True))
         copy_into(pairs if bias is None else [*pairs, (layer.bias, bias)])

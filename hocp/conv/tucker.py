@@ -18,7 +18,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.checks import check_rank
+from hocp.conv.checks import check_bias, check_rank, check_tensors, whole
 from hocp.conv.forms import conv_mode, depthwise, enter_rank_space, leave_rank_space
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions
@@ -71,21 +71,19 @@ class TuckerConv(FactorizedConv):
     ) -> None:
         rank_out, rank_in = _rank_pair(rank)
         super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank_in, **options)
-        if isinstance(separate_modes, bool) or separate_modes not in range(self.order):
+        separate = whole(separate_modes, at_least=0)
+        if separate is None or separate >= self.order:
             raise ValueError(
                 f"separate_modes of TuckerConv is {separate_modes!r}; expected 0 to {self.order - 1}: the "
                 f"core of a layer of order {self.order} keeps at least one mode"
             )
         like = {name: options.get(name) for name in ("device", "dtype")}
-        separate, kept = (
-            self.geometry.kernel_size[:separate_modes],
-            self.geometry.kernel_size[separate_modes:],
-        )
+        alone, kept = self.geometry.kernel_size[:separate], self.geometry.kernel_size[separate:]
         sizes = ((out_channels, rank_out), (in_channels // self.groups, rank_in))
         self.core = nn.Parameter(torch.empty(rank_out, rank_in, *kept, **like))
         self.factors = nn.ParameterList(nn.Parameter(torch.empty(size, **like)) for size in sizes)
         self.mode_factors = nn.ParameterList(
-            nn.Parameter(torch.empty(taps, rank_in, **like)) for taps in separate
+            nn.Parameter(torch.empty(taps, rank_in, **like)) for taps in alone
         )
         self.reset_parameters()
 
@@ -154,9 +152,10 @@ class TuckerConv(FactorizedConv):
         ValueError
             If the tensors do not belong together.
         """
+        check_tensors([core, *factors, *mode_factors], layer="TuckerConv", name="core and factors")
         shapes = [tuple(factor.shape) for factor in factors]
         separate = [tuple(factor.shape) for factor in mode_factors]
-        fits = core.dim() >= 3 and [shape[-1] for shape in shapes] == list(core.shape[:2])
+        fits = core.dim() >= 3 and [shape[1:] for shape in shapes] == [core.shape[:1], core.shape[1:2]]
         if not fits or any(shape[1:] != core.shape[1:2] for shape in separate):
             raise ValueError(
                 f"core of shape {tuple(core.shape)}, factors of shapes {shapes} and mode factors of shapes "
@@ -165,7 +164,9 @@ class TuckerConv(FactorizedConv):
             )
         options = {"device": core.device, "dtype": core.dtype, "bias": bias is not None} | options
         kernel = (*(taps for taps, _ in separate), *core.shape[2:])
-        channels = (shapes[1][0] * options.get("groups", 1), shapes[0][0])
+        check_bias(bias, shapes[0][0], layer="TuckerConv")
+        groups = check_rank(options.get("groups", 1), layer="TuckerConv", name="groups")
+        channels = (shapes[1][0] * groups, shapes[0][0])
         layer = cls(*channels, kernel, rank=tuple(core.shape[:2]), separate_modes=len(separate), **options)
         copy_into([
             (layer.core, core),
