@@ -32,6 +32,7 @@ MU_FALLS, MU_RISES = 0.8, 2.0
 NEAR_BOUND = 0.9  # of the allowed sensitivity: within this, mu does not fall
 EXACT = 1e-9  # relative error that counts as none
 ROUNDING = 1e-9
+OPPOSITE = -0.9  # cosine between two terms
 WINDOW = 10  # sweeps over which progress is judged
 
 
@@ -133,10 +134,16 @@ def _verdict(state: Descent, limits: Limits) -> str | None:
         settled = at_bound or state.mu <= max(LEAST_MU, 1.01 * GROWTH_PRICE * state.now.squared_error)
         gain = state.history[-WINDOW - 1] - state.history[-1]
         if settled and gain <= WINDOW * limits.tolerance * state.history[-1]:
-            return "degenerate" if at_bound else "converged"
+            return "degenerate" if at_bound or _cancels(state.now) else "converged"
     if state.sweeps >= limits.iterations or limits.clock.over:
-        return "degenerate" if at_bound else "stopped"
+        return "degenerate" if at_bound or _cancels(state.now) else "stopped"
     return None
+
+
+def _cancels(form: Form) -> bool:
+    """Whether two terms, both longer than the kernel, nearly undo each other."""
+    long = form.weights > 1
+    return bool((_gram([factor[long] for factor in form.factors]) < OPPOSITE).any())
 
 
 def _advance(problem: Problem, state: Descent, limits: Limits) -> Descent:

@@ -20,14 +20,14 @@ from hocp.conv.solvers.fit import (
     check_positive,
     check_whole,
 )
-from hocp.conv.solvers.starts import from_fibres, from_pencil, from_slices
+from hocp.conv.solvers.starts import Slices, from_fibres, from_pencil
 
 Factors = tuple[Tensor, list[Tensor], Fit]
 
 ITERATIONS = 500
 TOLERANCE = 1e-5
 MAX_SENSITIVITY = 10.0
-PROBE = 20  # sweeps of a start before the starts are compared, at least
+PROBE = 40  # sweeps of a start before the starts are compared
 SOUND = ("converged", "stopped")
 UNSOUND_MARGIN = 1.05
 
@@ -52,7 +52,7 @@ def fit_cp(
         Of any floating-point type, device and strides.
     rank : int
     iterations : int
-        Sweeps over all factors at most, from the best start; every further start may spend a tenth of it.
+        Sweeps over all factors at most, from the best start; the others get 40 before they are compared.
     tolerance : float
         Relative gain in error for each sweep below which the fit has converged.
     seed : int
@@ -79,17 +79,18 @@ def fit_cp(
         range, or if the memory would not suffice.
     """
     clock = Clock(seconds)
-    limits = _limits(iterations, tolerance, max_sensitivity, clock)
+    limits = solver_limits(iterations, tolerance, max_sensitivity, clock)
     check_whole("rank", rank, 1)
     check_whole("restarts", restarts, 0)
-    scaled, problem = _prepare(kernel, rank, max_bytes)
+    check_whole("seed", seed, 0)
+    scaled, problem = prepare(kernel, rank, max_bytes)
     if scaled.peak == 0:
-        return *_zero_form(kernel.shape, rank), Fit("converged", 0.0, 0.0, reason="the kernel is zero")
+        return *zero_form(kernel.shape, rank), Fit("converged", 0.0, 0.0, reason="the kernel is zero")
     runs = _race(problem, _starts(problem, rank, seed, restarts), limits)
-    return _finish(scaled, problem, runs, limits)
+    return finished(scaled, problem, runs, limits, reason=_reason(runs[0], limits), restarts=len(runs) - 1)
 
 
-def _limits(iterations: int, tolerance: float, max_sensitivity: float, clock: Clock) -> Limits:
+def solver_limits(iterations: int, tolerance: float, max_sensitivity: float, clock: Clock) -> Limits:
     """The checked limits."""
     check_whole("iterations", iterations, 1)
     check_positive("tolerance", tolerance, zero=True)
@@ -103,7 +104,7 @@ def _limits(iterations: int, tolerance: float, max_sensitivity: float, clock: Cl
     return Limits(iterations, tolerance, float(max_sensitivity), clock)
 
 
-def _prepare(kernel: Tensor, rank: int, max_bytes: int) -> tuple[UnitKernel, Problem]:
+def prepare(kernel: Tensor, rank: int, max_bytes: int) -> tuple[UnitKernel, Problem]:
     """The kernel at unit norm and ordered, once it is known that the memory suffices."""
     check_whole("max_bytes", max_bytes, 1)
     if isinstance(kernel, Tensor) and kernel.dim() >= 2 and kernel.numel():
@@ -122,16 +123,15 @@ def working_bytes(shape: tuple[int, ...], rank: int) -> int:
 
 def _starts(problem: Problem, rank: int, seed: int, restarts: int) -> Iterator[Form]:
     """The start that needs no luck, then the algebraic one where it applies, then random ones."""
-    yield from_slices(problem, rank, _generator(seed))
+    yield Slices.of(problem, rank=rank, seed=seed).form(rank, seed=seed)
     for number in range(1, restarts + 1):
-        generator = _generator(seed + number)
-        algebraic = from_pencil(problem, rank, generator) if number == 1 else None
-        yield from_fibres(problem, rank, generator) if algebraic is None else algebraic
+        algebraic = from_pencil(problem, rank, seed=seed) if number == 1 else None
+        yield from_fibres(problem, rank, seed=seed + number) if algebraic is None else algebraic
 
 
 def _race(problem: Problem, starts: Iterator[Form], limits: Limits) -> list[Descent]:
     """Probe every start, then run the best ones to their end until one is sound."""
-    probe = replace(limits, iterations=min(limits.iterations, max(PROBE, limits.iterations // 10)))
+    probe = replace(limits, iterations=min(limits.iterations, PROBE))
     runs: list[Descent] = []
     for form in starts:
         runs.append(descend(problem, Descent(form), probe))
@@ -157,8 +157,16 @@ def _badness(run: Descent) -> float:
     return run.best.error * (1 if run.status in SOUND else UNSOUND_MARGIN)
 
 
-def _finish(scaled: UnitKernel, problem: Problem, runs: list[Descent], limits: Limits) -> Factors:
-    """The best run in the kernel's scale and order of modes, with its record."""
+def finished(
+    scaled: UnitKernel,
+    problem: Problem,
+    runs: list[Descent],
+    limits: Limits,
+    *,
+    reason: str,
+    restarts: int = 0,
+) -> Factors:
+    """The first run in the kernel's scale and order of modes, with the record of all."""
     run = runs[0]
     assert run.best is not None  # the first start is within every allowed bound
     order = run.best.weights.argsort(descending=True, stable=True)
@@ -170,9 +178,9 @@ def _finish(scaled: UnitKernel, problem: Problem, runs: list[Descent], limits: L
         kept.error,
         kept.sensitivity,
         iterations=sum(other.sweeps for other in runs),
-        restarts=len(runs) - 1,
+        restarts=restarts,
         seconds=limits.clock.spent,
-        reason=_reason(run, limits),
+        reason=reason,
     )
     return weights, problem.in_order(factors), fit
 
@@ -196,12 +204,7 @@ def _reason(run: Descent, limits: Limits) -> str:
     return f"gain below {limits.tolerance:g} for each iteration"
 
 
-def _zero_form(shape: tuple[int, ...], rank: int) -> tuple[Tensor, list[Tensor]]:
+def zero_form(shape: tuple[int, ...], rank: int) -> tuple[Tensor, list[Tensor]]:
     """Zero weights, and columns of unit length that mean nothing."""
     columns = [torch.full((size, rank), size**-0.5, dtype=torch.float64) for size in shape]
     return torch.zeros(rank, dtype=torch.float64), columns
-
-
-def _generator(seed: int) -> torch.Generator:
-    """Own random numbers, so that the global ones stay untouched."""
-    return torch.Generator().manual_seed(seed)

@@ -6,20 +6,19 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from hocp.conv.solvers.als import Descent, Limits, Problem, descend
+from hocp.conv.solvers.als import Descent, Limits, descend
 from hocp.conv.solvers.cp import (
     MAX_SENSITIVITY,
     TOLERANCE,
     Factors,
-    _finish,
-    _generator,
-    _limits,
-    _prepare,
-    _zero_form,
+    finished,
+    prepare,
+    solver_limits,
     working_bytes,
+    zero_form,
 )
-from hocp.conv.solvers.fit import MAX_BYTES, SECONDS, Clock, Fit, check_max_error, check_memory
-from hocp.conv.solvers.starts import from_slices, rank_of_slices
+from hocp.conv.solvers.fit import MAX_BYTES, SECONDS, Clock, Fit, check_max_error, check_memory, check_whole
+from hocp.conv.solvers.starts import Slices
 
 SEARCH_ITERATIONS = 100
 LEAST_ERROR = 1e-9  # below it the search asks for an exact form
@@ -64,12 +63,16 @@ def fit_cp_to_error(
     check_max_error(max_error)
     clock = Clock(seconds)
     target = max(max_error, LEAST_ERROR)
-    limits = replace(_limits(iterations, TOLERANCE, max_sensitivity, clock), target=target)
-    scaled, problem = _prepare(kernel, 1, max_bytes)
+    limits = replace(solver_limits(iterations, TOLERANCE, max_sensitivity, clock), target=target)
+    check_whole("seed", seed, 0)
+    scaled, problem = prepare(kernel, 1, max_bytes)
     if scaled.peak == 0:
-        return *_zero_form(kernel.shape, 1), Fit("converged", 0.0, 0.0, reason="the kernel is zero")
-    run, runs = _search(problem, limits, seed, max_bytes)
-    return _finish(scaled, problem, [run, *(other for other in runs if other is not run)], limits)
+        return *zero_form(kernel.shape, 1), Fit("converged", 0.0, 0.0, reason="the kernel is zero")
+    found, runs = _search(Slices.of(problem), limits, seed, max_bytes)
+    verdict = "the time ended the search" if found.status == "stopped" else "the smallest that fits"
+    reason = f"error at most {target:g}; {verdict}, of {len(runs)} ranks tried"
+    ordered = [found, *(run for run in runs if run.best is not found.best)]
+    return finished(scaled, problem, ordered, limits, reason=reason)
 
 
 def cp_rank_for_error(kernel: Tensor, max_error: float, **options) -> int:
@@ -77,13 +80,12 @@ def cp_rank_for_error(kernel: Tensor, max_error: float, **options) -> int:
     return len(fit_cp_to_error(kernel, max_error, **options)[0])
 
 
-def _search(problem: Problem, limits: Limits, seed: int, max_bytes: int) -> tuple[Descent, list[Descent]]:
+def _search(slices: Slices, limits: Limits, seed: int, max_bytes: int) -> tuple[Descent, list[Descent]]:
     """The run of the smallest rank that fits, and all runs."""
-    sure = rank_of_slices(problem, limits.target)
-    low, high = 0, sure  # low does not fit, high does
+    low, high = 0, slices.rank_for(limits.target)  # low does not fit, high does
     found, runs, rank = None, [], 1
     while high - low > 1 and not limits.clock.over:
-        run = _attempt(problem, rank, limits, seed, max_bytes)
+        run = _attempt(slices, rank, limits, seed, max_bytes)
         runs.append(run)
         if run.best is not None and run.best.error <= limits.target:
             found, high = run, rank
@@ -91,13 +93,14 @@ def _search(problem: Problem, limits: Limits, seed: int, max_bytes: int) -> tupl
             low = rank
         rank = min(2 * rank, high - 1) if found is None else (low + high) // 2
     if found is None:
-        found = _attempt(problem, high, limits, seed, max_bytes)
+        found = _attempt(slices, high, limits, seed, max_bytes)
         runs.append(found)
     return (replace(found, status="stopped") if high - low > 1 else found), runs
 
 
-def _attempt(problem: Problem, rank: int, limits: Limits, seed: int, max_bytes: int) -> Descent:
+def _attempt(slices: Slices, rank: int, limits: Limits, seed: int, max_bytes: int) -> Descent:
     """One rank, from the start that needs no luck."""
+    problem = slices.problem
     needed = working_bytes(problem.shape, rank)
     check_memory(needed, max_bytes, shape=problem.shape, what=f"rank {rank}")
-    return descend(problem, Descent(from_slices(problem, rank, _generator(seed))), limits)
+    return descend(problem, Descent(slices.form(rank, seed=seed)), limits)

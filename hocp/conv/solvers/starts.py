@@ -5,77 +5,105 @@ Shapes: a, b the two longest modes, K0, ... the others, S their product; R rank.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
+from hocp.conv.solvers.algebra import left_svd, lost_energy, unit_columns
 from hocp.conv.solvers.als import Form, Problem, unit_rows
 
 FULL_SVD_WORK = 5e10  # a * b * min(a, b) * S up to which all singular vectors of the slices are computed
 OVERSAMPLING = 10
+PENCIL_RANK = 128  # above it, larger kernels are never so exact that the algebra pays
 
 
-def from_slices(problem: Problem, rank: int, generator: torch.Generator) -> Form:
+@dataclass(frozen=True)
+class Slices:
     """Singular triplets of the slices, after the short modes are turned to their principal axes.
 
     The R largest triplets are mutually orthogonal rank-one terms: their sensitivity is at most 1, the squared
     error is the sum of the squared singular values left out, and from rank S * min(a, b) on they are exact.
+
+    Attributes
+    ----------
+    axes : list of Tensor, (K, K) for each short mode
+    left, values, right : Tensor, (S, a, n), (S, n), (S, n, b)
     """
-    axes = [_principal_axes(problem, mode) for mode in range(2, len(problem.shape))]
-    left, values, right = _slice_triplets(problem, axes, rank, generator)
-    count = min(rank, values.numel())
-    order = values.flatten().argsort(descending=True, stable=True)[:count]
-    which, column = order // values.shape[1], order % values.shape[1]
-    rest = [
-        basis.T[index]
-        for basis, index in zip(axes, torch.unravel_index(which, problem.shape[2:]), strict=True)
-    ]
-    factors = [left[which, :, column], right[which, column], *rest]
-    weights = values[which, column]
-    return problem.form(*_filled_up(problem, weights, factors, rank, generator))
+
+    problem: Problem
+    axes: list[Tensor]
+    left: Tensor
+    values: Tensor
+    right: Tensor
+
+    @classmethod
+    def of(cls, problem: Problem, *, rank: int | None = None, seed: int = 0) -> Slices:
+        """All triplets; for a rank, only as many as that needs where all would take too long."""
+        axes = [_principal_axes(problem, mode) for mode in range(2, len(problem.shape))]
+        slices = _turned_slices(problem, axes)
+        return cls(problem, axes, *_triplets(slices, rank, seed))
+
+    def rank_for(self, error: float) -> int:
+        """Number of triplets whose sum is within a relative error of the kernel."""
+        lost = lost_energy(self.values.flatten().sort(descending=True).values)
+        return max(1, int((lost > error**2).sum()))
+
+    def form(self, rank: int, *, seed: int = 0) -> Form:
+        """The largest triplets; random directions of zero weight where there are fewer than the rank."""
+        flat = self.values.flatten()
+        order = flat.argsort(descending=True, stable=True)[:rank]
+        which, column = order // self.values.shape[1], order % self.values.shape[1]
+        places = torch.unravel_index(which, self.problem.shape[2:])
+        short = [axis.T[place] for axis, place in zip(self.axes, places, strict=True)]
+        factors = [self.left[which, :, column], self.right[which, column], *short]
+        missing, random = rank - len(order), generator(seed)
+        fresh = [unit_columns(size, missing, random).T for size in self.problem.shape]
+        return self.problem.form(
+            torch.cat([flat[order], flat.new_zeros(missing)]),
+            [torch.cat(pair) for pair in zip(factors, fresh, strict=True)],
+        )
 
 
-def rank_of_slices(problem: Problem, error: float) -> int:
-    """Number of the largest triplets of the slices whose sum is within a relative error of the kernel."""
-    axes = [_principal_axes(problem, mode) for mode in range(2, len(problem.shape))]
-    values = torch.linalg.svdvals(_turned_slices(problem, axes)).flatten().sort().values
-    return max(1, int((values.square().cumsum(0) > error**2).sum()))
-
-
-def from_fibres(problem: Problem, rank: int, generator: torch.Generator) -> Form:
+def from_fibres(problem: Problem, rank: int, *, seed: int) -> Form:
     """Random mixtures of the kernel's own fibres, at zero weights: the first solve sets them."""
-    tensor = problem.unfolding.view(problem.shape)
+    tensor, random = problem.unfolding.view(problem.shape), generator(seed)
     factors = []
     for mode, size in enumerate(problem.shape):
         fibres = tensor.movedim(mode, 0).reshape(size, -1)
-        mixing = torch.randn(fibres.shape[1], rank, generator=generator, dtype=torch.float64)
-        random = torch.randn(rank, size, generator=generator, dtype=torch.float64)
-        factors.append(unit_rows((fibres @ mixing).T, unit_rows(random, random)[1])[1])
+        mixed = fibres @ unit_columns(fibres.shape[1], rank, random)
+        factors.append(unit_rows(mixed.T, unit_columns(size, rank, random).T)[1])
     return Form(torch.zeros(rank, dtype=torch.float64), factors, 1.0)
 
 
-def from_pencil(problem: Problem, rank: int, generator: torch.Generator) -> Form | None:
-    """Simultaneous diagonalization of two mixed slices (Leurgans et al. 1993); exact where R <= min(a, b).
+def from_pencil(problem: Problem, rank: int, *, seed: int) -> Form | None:
+    """Simultaneous diagonalization of two mixtures of slices (Leurgans, Ross and Abel 1993).
 
-    For ranks up to both long modes. None where the algebra does not apply.
+    Finds a kernel of exact rank up to its longest mode; the slices run along the longest of the short modes,
+    the others are merged. None where the algebra does not apply.
     """
-    a, b, *rest = problem.shape
-    if rank > b or not rest:
+    a, _, *rest = problem.shape
+    if not rest or rest[0] == 1 or rank > min(a, problem.unfolding.shape[1] // rest[0], PENCIL_RANK):
         return None
-    slices = problem.unfolding.view(a, b, -1)
-    left = torch.linalg.svd(problem.unfolding, full_matrices=False)[0][:, :rank]
-    right = torch.linalg.svd(slices.transpose(0, 1).reshape(b, -1), full_matrices=False)[0][:, :rank]
-    mixing = torch.randn(slices.shape[2], 2, generator=generator, dtype=torch.float64)
-    first, second = (left.T @ (slices @ mixing).movedim(2, 0) @ right).unbind(0)
-    values, vectors = torch.linalg.eig(torch.linalg.lstsq(second.T, first.T, driver="gelsd").solution.T)
-    directions = _real_basis(values, vectors)
+    slices = problem.unfolding.view(problem.shape).movedim(2, -1).reshape(a, -1, rest[0])
+    left = left_svd(problem.unfolding)[0][:, :rank]
+    right = left_svd(slices.transpose(0, 1).flatten(1))[0][:, :rank]
+    mixed = slices @ unit_columns(rest[0], 2, generator(seed))
+    first, second = (left.T @ mixed.movedim(2, 0) @ right).unbind(0)
+    ratio = torch.linalg.lstsq(second.T, first.T, driver="gelsd").solution.T
+    directions = _real_basis(*torch.linalg.eig(ratio))
     inverse, failed = torch.linalg.inv_ex(directions)
-    if failed or not inverse.isfinite().all():
+    terms = inverse @ left.T @ problem.unfolding
+    if failed or not terms.isfinite().all():
         return None
-    terms = (inverse @ left.T @ problem.unfolding).view(rank, *problem.shape[1:])
-    factors = [(left @ directions).T, *_leading_directions(terms)]
-    ones = torch.ones(rank, dtype=torch.float64)
+    factors = [(left @ directions).T, *_leading_directions(terms.view(rank, *problem.shape[1:]))]
     factors = [unit_rows(factor, torch.full_like(factor, factor.shape[1] ** -0.5))[1] for factor in factors]
-    return Form(0 * ones, factors, 1.0)
+    return Form(torch.zeros(rank, dtype=torch.float64), factors, 1.0)
+
+
+def generator(seed: int) -> torch.Generator:
+    """Own random numbers, so that the global ones stay untouched."""
+    return torch.Generator().manual_seed(seed)
 
 
 def _principal_axes(problem: Problem, mode: int) -> Tensor:
@@ -92,32 +120,17 @@ def _turned_slices(problem: Problem, axes: list[Tensor]) -> Tensor:
     return turned.reshape(*problem.shape[:2], -1).permute(2, 0, 1)
 
 
-def _slice_triplets(
-    problem: Problem, axes: list[Tensor], rank: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Singular value decompositions of all slices, (S, a, n), (S, n), (S, n, b)."""
-    a, b = problem.shape[:2]
-    slices = _turned_slices(problem, axes)
-    wanted = rank + OVERSAMPLING
-    if a * b * min(a, b) * len(slices) <= FULL_SVD_WORK or 3 * wanted > min(a, b):
+def _triplets(slices: Tensor, rank: int | None, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Singular value decompositions of slices (S, a, b): (S, a, n), (S, n), (S, n, b)."""
+    count, a, b = slices.shape
+    wanted = min(a, b) if rank is None else rank + OVERSAMPLING
+    if 3 * wanted > min(a, b) or count * a * b * min(a, b) <= FULL_SVD_WORK:
         return torch.linalg.svd(slices, full_matrices=False)
-    # Too large: the leading triplets from a random range (Halko et al. 2011), with one power step.
-    probe = torch.randn(len(slices), b, wanted, generator=generator, dtype=torch.float64)
+    # The leading ones from a random range, with one power step (Halko, Martinsson and Tropp 2011).
+    probe = torch.randn(count, b, wanted, generator=generator(seed), dtype=torch.float64)
     basis = torch.linalg.qr(slices @ (slices.transpose(1, 2) @ (slices @ probe)))[0]
     left, values, right = torch.linalg.svd(basis.transpose(1, 2) @ slices, full_matrices=False)
     return basis @ left, values, right
-
-
-def _filled_up(
-    problem: Problem, weights: Tensor, factors: list[Tensor], rank: int, generator: torch.Generator
-) -> tuple[Tensor, list[Tensor]]:
-    """Random directions of zero weight, where the kernel has fewer terms than asked for."""
-    missing = rank - len(weights)
-    if missing == 0:
-        return weights, [factor.contiguous() for factor in factors]
-    fresh = [torch.randn(missing, n, generator=generator, dtype=torch.float64) for n in problem.shape]
-    filled = [torch.cat([old, unit_rows(new, new)[1]]) for old, new in zip(factors, fresh, strict=True)]
-    return torch.cat([weights, weights.new_zeros(missing)]), filled
 
 
 def _real_basis(values: Tensor, vectors: Tensor) -> Tensor:

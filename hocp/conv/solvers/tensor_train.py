@@ -6,12 +6,12 @@ Shapes: T, C channels, K0, ... taps; r0, r1, ... the ranks of the N + 1 bonds be
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
+from hocp.conv.solvers.algebra import ROUNDING, left_svd, lost_energy, unit_columns
 from hocp.conv.solvers.fit import (
     MAX_BYTES,
     SECONDS,
@@ -24,8 +24,6 @@ from hocp.conv.solvers.fit import (
     check_whole,
     relative_error,
 )
-
-ROUNDING = 1e-12  # relative error that float64 cannot resolve
 
 
 def fit_tt(
@@ -68,6 +66,7 @@ def fit_tt(
     """
     clock = Clock(seconds)
     check_positive("seconds", seconds)
+    check_whole("seed", seed, 0)
     wanted = _checked(ranks, kernel)
     scaled = _prepare(kernel, wanted, max_bytes)
     cores = _split(scaled.unit.movedim(0, -1), lambda bond, _: wanted[bond])
@@ -101,9 +100,9 @@ def tt_ranks_for_error(kernel: Tensor, max_error: float, *, max_bytes: int = MAX
 
     def enough(bond: int, values: Tensor) -> int:
         nonlocal left_over
-        tail = values.square().flip(0).cumsum(0).flip(0)
-        kept = max(1, int((tail > left_over / (bonds - bond)).sum()))
-        left_over -= tail[kept].item() if kept < len(tail) else 0.0
+        lost = lost_energy(values)
+        kept = max(1, int((lost > left_over / (bonds - bond)).sum()))
+        left_over -= lost[kept].item()
         return kept
 
     return tuple(core.shape[2] for core in _split(scaled.unit.movedim(0, -1), enough)[:-1])
@@ -138,10 +137,11 @@ def _split(tensor: Tensor, choose: Callable[[int, Tensor], int]) -> list[Tensor]
     """Cores of a tensor; ``choose(bond, singular values)`` says how many to keep."""
     cores, left, rest = [], 1, tensor
     for bond, size in enumerate(tensor.shape[:-1]):
-        basis, values, right = torch.linalg.svd(rest.reshape(left * size, -1), full_matrices=False)
-        kept = min(choose(bond, values), len(values))
-        cores.append(basis[:, :kept].reshape(left, size, kept).contiguous())
-        rest, left = values[:kept, None] * right[:kept], kept
+        unfolding = rest.reshape(left * size, -1)
+        basis, values = left_svd(unfolding)
+        basis = basis[:, : choose(bond, values)]
+        rest, left = basis.T @ unfolding, basis.shape[1]
+        cores.append(basis.reshape(-1, size, left).contiguous())
     return [*cores, rest.reshape(left, tensor.shape[-1], 1).contiguous()]
 
 
@@ -161,7 +161,7 @@ def _padded(cores: list[Tensor], ranks: tuple[int, ...], seed: int) -> list[Tens
         left, size, right = core.shape
         whole = core.new_zeros(bonds[place], size, bonds[place + 1])
         whole[:left, :, :right] = core
-        fresh = torch.randn(left, size, bonds[place + 1] - right, generator=generator, dtype=torch.float64)
-        whole[:left, :, right:] = fresh / math.sqrt(max(1, left * size))
+        fresh = unit_columns(left * size, bonds[place + 1] - right, generator)
+        whole[:left, :, right:] = fresh.view(left, size, -1)
         padded.append(whole)
     return padded

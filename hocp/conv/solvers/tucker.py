@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+from hocp.conv.solvers.algebra import ROUNDING, left_svd, lost_energy, unit_columns
 from hocp.conv.solvers.fit import (
     MAX_BYTES,
     SECONDS,
@@ -25,7 +26,6 @@ from hocp.conv.solvers.fit import (
 
 ITERATIONS = 100
 TOLERANCE = 1e-9
-ROUNDING = 1e-12  # relative error that float64 cannot resolve
 
 
 def fit_tucker(
@@ -75,6 +75,7 @@ def fit_tucker(
     clock = Clock(seconds)
     check_whole("iterations", iterations, 1)
     check_positive("tolerance", tolerance, zero=True)
+    check_whole("seed", seed, 0)
     scaled, possible = _prepare(kernel, rank, clock, max_bytes)
     unit = scaled.unit
     factors = [_leading(unit, mode, r) for mode, r in enumerate(possible)]
@@ -117,7 +118,7 @@ def tucker_ranks_for_error(
     unit, sizes = scaled.unit, tuple(scaled.unit.shape[:2])
     if scaled.peak == 0:
         return 1, 1
-    lost = [_lost(torch.linalg.svdvals(_unfold(unit, mode))) for mode in (0, 1)]
+    lost = [lost_energy(left_svd(_unfold(unit, mode))[1]) for mode in (0, 1)]
     allowed = max(max_error, ROUNDING) ** 2
     taps = unit.numel() // (sizes[0] * sizes[1])
     fitting = []
@@ -160,7 +161,7 @@ def _unfold(tensor: Tensor, mode: int) -> Tensor:
 
 def _leading(tensor: Tensor, mode: int, rank: int) -> Tensor:
     """Leading left singular vectors of an unfolding, (size, rank)."""
-    return torch.linalg.svd(_unfold(tensor, mode), full_matrices=False)[0][:, :rank]
+    return left_svd(_unfold(tensor, mode))[0][:, :rank]
 
 
 def _project(tensor: Tensor, factor: Tensor, mode: int) -> Tensor:
@@ -179,12 +180,6 @@ def _projection_error(unit: Tensor, factors: list[Tensor]) -> float:
     return math.sqrt(max(0.0, 1 - kept**2))
 
 
-def _lost(values: Tensor) -> Tensor:
-    """Squared norm lost by keeping the first r singular values, r = 0 ..."""
-    tail = values.square().flip(0).cumsum(0).flip(0)
-    return torch.cat([tail, tail.new_zeros(1)])
-
-
 def _padded(
     core: Tensor, factors: list[Tensor], rank: tuple[int, int], seed: int
 ) -> tuple[Tensor, list[Tensor]]:
@@ -194,7 +189,6 @@ def _padded(
     whole[: core.shape[0], : core.shape[1]] = core
     columns = []
     for factor, wanted in zip(factors, rank, strict=True):
-        missing = wanted - factor.shape[1]
-        fresh = torch.randn(len(factor), missing, generator=generator, dtype=torch.float64)
-        columns.append(torch.cat([factor, fresh / fresh.norm(dim=0)], dim=1))
+        fresh = unit_columns(len(factor), wanted - factor.shape[1], generator)
+        columns.append(torch.cat([factor, fresh], dim=1))
     return whole, columns
