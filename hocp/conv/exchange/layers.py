@@ -58,11 +58,11 @@ def build(entry: Mapping[str, Any], *, where: str) -> nn.Module:
     ValueError
         If the class is unknown or an option is wrong; begins with ``where``.
     """
-    kind = CLASSES.get(entry.get("class"))
+    name = entry.get("class")
+    kind = CLASSES.get(name) if isinstance(name, str) else None
     if kind is None:
         raise ValueError(
-            f"{where}: class is {entry.get('class')!r}; expected one of {', '.join(CLASSES)}. A newer hocp "
-            "may know it"
+            f"{where}: class is {name!r}; expected one of {', '.join(CLASSES)}. A newer hocp may know it"
         )
     try:
         layer = _unfilled(kind)(**entry["options"], device="meta")
@@ -71,8 +71,9 @@ def build(entry: Mapping[str, Any], *, where: str) -> nn.Module:
         layer.temporal_modes = _modes(entry["temporal_modes"], layer.order)
         if kind is not SeparableDepthwise:
             layer.fit = _fit(entry["fit"])
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{where}: its description makes no {kind.__name__} ({error})") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RuntimeError, OverflowError) as error:
+        told = f"it lacks {error}" if isinstance(error, KeyError) else error
+        raise ValueError(f"{where}: its description makes no {kind.__name__} ({told})") from None
     return layer
 
 
@@ -100,7 +101,8 @@ def _set_norms(layer: nn.Module, norms: Mapping[str, Mapping[str, Any]]) -> None
     found = {name: norm for name, norm in layer.named_modules() if isinstance(norm, _BatchNorm)}
     for name, norm in found.items():
         if name in norms:
-            norm.eps, norm.momentum = float(norms[name]["eps"]), norms[name]["momentum"]
+            momentum = norms[name]["momentum"]
+            norm.eps, norm.momentum = float(norms[name]["eps"]), None if momentum is None else float(momentum)
         else:
             parent, _, child = name.rpartition(".")
             setattr(layer.get_submodule(parent), child, nn.Identity())
