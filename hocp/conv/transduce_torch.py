@@ -18,14 +18,15 @@ from hocp.conv.transduce_options import Options
 # Of single numbers, of the channels (mode 1), or of the last modes: the same for every order.
 _UNCHANGED = (
     nn.Identity, nn.Linear, nn.Dropout, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.SyncBatchNorm,
-    nn.LocalResponseNorm, nn.ChannelShuffle, ChannelDropout,
+    nn.ChannelShuffle, ChannelDropout,
     nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
     nn.Sigmoid, nn.LogSigmoid, nn.Tanh, nn.Tanhshrink, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh,
     nn.Hardshrink, nn.Softplus, nn.Softshrink, nn.Softsign, nn.Threshold,
     nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d,
 )  # fmt: skip
 _PER_FRAME = (
-    nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d, nn.CrossMapLRN2d, nn.Softmax2d,
+    nn.GroupNorm, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d,
+    nn.LocalResponseNorm, nn.CrossMapLRN2d, nn.Softmax2d,
     nn.LPPool1d, nn.LPPool2d, nn.LPPool3d, nn.FractionalMaxPool2d, nn.FractionalMaxPool3d,
     nn.MaxUnpool1d, nn.MaxUnpool2d, nn.MaxUnpool3d,
     nn.ReflectionPad1d, nn.ReflectionPad2d, nn.ReflectionPad3d,
