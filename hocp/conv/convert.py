@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +14,7 @@ from hocp.conv.dense import geometry_of
 
 if TYPE_CHECKING:
     from hocp.conv.layer import FactorizedConv
+    from hocp.conv.solvers.fit import Fit
 
 CHANNELS = ("in_channels", "out_channels", "groups", "bias")
 GEOMETRY = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
@@ -29,7 +32,7 @@ def convolution(
     geometry_of(conv)  # before the solver works for a module that is none
     _check_options(kind, options, solver)
     *tensors, fit = kind._fit(conv.weight.detach(), rank, **(solver or {}))
-    return _in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
+    return in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
 
 
 def joint_convolutions(
@@ -57,7 +60,7 @@ def joint_convolutions(
     stack = torch.stack([conv.weight.detach().to(convs[0].weight) for conv in convs])
     parts, fit = kind._fit_joint(stack, rank, **(solver or {}))
     layers = [
-        _in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
+        in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
         for conv, tensors in zip(convs, parts, strict=True)
     ]
     for layer in layers[1:]:
@@ -65,12 +68,12 @@ def joint_convolutions(
     return layers
 
 
-def _in_place_of(
+def in_place_of(
     conv: nn.Module,
     kind: type[FactorizedConv],
     *,
     tensors: Sequence[Tensor | Sequence[Tensor]],
-    fit: Any,
+    fit: Fit,
     options: Mapping[str, Any],
 ) -> FactorizedConv:
     """A layer of these tensors that stands where the convolution stood."""
@@ -82,8 +85,25 @@ def _in_place_of(
     layer.requires_grad_(conv.weight.requires_grad)
     if layer.bias is not None:
         layer.bias.requires_grad_(conv.bias.requires_grad)
-    layer.fit = fit
+    layer.fit = _of_stored_kernel(fit, layer, conv)
     return layer.train(conv.training)
+
+
+@torch.no_grad()
+def _of_stored_kernel(fit: Fit, layer: FactorizedConv, conv: nn.Module) -> Fit:
+    """The fit with the error of this layer's own kernel, rounded as its dtype stores it."""
+    wanted = conv.weight.to("cpu", torch.float64)
+    stored = deepcopy(layer).to("cpu", torch.float64).to_kernel()
+    if not stored.isfinite().all():
+        raise ValueError(
+            f"a {type(layer).__name__} of this kernel has numbers that {conv.weight.dtype} cannot hold; "
+            "convert the network to torch.float32 first"
+        )
+    peak = wanted.abs().amax() if wanted.numel() else wanted.new_zeros(())
+    if not peak:
+        return fit
+    error = ((stored - wanted) / peak).norm() / (wanted / peak).norm()  # by the peak, lest a square overflow
+    return replace(fit, relative_error=float(error))
 
 
 def _like(part: Tensor | Sequence[Tensor], weight: Tensor) -> Tensor | list[Tensor]:

@@ -7,7 +7,7 @@ import torch
 from conv_oracles import CONV_MODULE, EXACT, double, kernel_oracle
 from torch import nn
 
-from hocp.conv import CPConv, TuckerConv
+from hocp.conv import CPConv, TTConv, TuckerConv
 
 GEOMETRY = {"stride": 2, "padding": 1, "dilation": 1, "padding_mode": "reflect"}
 
@@ -114,3 +114,49 @@ def test_weights_that_are_not_learnt_move_into_the_first_factor():
     assert not any("weights" in name for name in layer.state_dict())
     assert sum(p.numel() for p in layer.parameters()) == 4 * (3 + 2 + 3 + 3)
     torch.testing.assert_close(layer.to_kernel().detach(), kernel_oracle(weights, factors), **EXACT)
+
+
+@pytest.mark.parametrize("kind", [CPConv, TuckerConv, TTConv])
+def test_the_reported_error_counts_the_rounding_to_the_dtype_of_the_layer(kind):
+    torch.manual_seed(0)
+    conv = nn.Conv1d(4, 4, 3, dtype=torch.float16)
+    layer = kind.from_conv(conv, rank=4 if kind is TuckerConv else 12)
+    exact = kind.from_conv(conv.float(), rank=4 if kind is TuckerConv else 12)
+    assert exact.relative_error < 1e-6 < layer.relative_error < 3e-3
+
+
+def test_what_a_dtype_cannot_hold_is_refused():
+    conv = nn.Conv2d(8, 8, 3, dtype=torch.float16)
+    nn.init.constant_(conv.weight, 6e4)
+    with pytest.raises(ValueError, match=r"CPConv of this kernel has numbers that torch.float16 cannot hold"):
+        CPConv.from_conv(conv, rank=1)
+
+
+@pytest.mark.parametrize("kind", [CPConv, TuckerConv, TTConv])
+def test_joint_layers_share_all_but_one_tensor_and_report_their_own_errors(kind):
+    torch.manual_seed(0)
+    convs = [nn.Conv2d(5, 6, 3, padding=1, stride=stride, dtype=torch.float64) for stride in (1, 2, 1)]
+    layers = kind.from_convs(convs, rank=7 if kind is CPConv else 4)
+    own = {CPConv: "weights", TuckerConv: "core", TTConv: "cores.0"}[kind]
+    for layer, conv in zip(layers, convs, strict=True):
+        error = (layer.to_kernel() - conv.weight).norm() / conv.weight.norm()
+        assert layer.relative_error == pytest.approx(float(error.detach()), rel=1e-9)
+        assert layer.geometry.stride == conv.stride and torch.equal(layer.bias, conv.bias)
+        for (name, tensor), (_, first) in zip(
+            layer.named_parameters(), layers[0].named_parameters(), strict=True
+        ):
+            assert (tensor is first) == (layer is layers[0] or name not in (own, "bias")), name
+    joint = sum(
+        layer.relative_error**2 * conv.weight.norm() ** 2 for layer, conv in zip(layers, convs, strict=True)
+    )
+    whole = torch.stack([conv.weight for conv in convs]).norm()
+    assert 0 < float((joint.sqrt() / whole).detach()) < 1
+
+
+def test_joint_layers_of_full_rank_are_exact():
+    torch.manual_seed(0)
+    convs = [nn.Conv1d(3, 4, 3, dtype=torch.float64) for _ in range(3)]
+    x = double(2, 3, 8)
+    for kind, rank in ((TuckerConv, (4, 3)), (TTConv, (9, 4))):
+        for layer, conv in zip(kind.from_convs(convs, rank=rank), convs, strict=True):
+            torch.testing.assert_close(layer(x), conv(x), **EXACT)
