@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import FUNCTIONS, conv_nd, pad, pointwise
+from hocp.conv.nd import FUNCTIONS, add_bias, conv_nd, in_full_precision, pad, pointwise
 
 _CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
@@ -48,7 +48,8 @@ def kruskal_kernel(weights: Tensor, factors: Sequence[Tensor]) -> Tensor:
     columns = factors[1]
     for factor in factors[2:]:
         columns = (columns.unsqueeze(1) * factor).flatten(0, 1)
-    kernel = (factors[0] * weights) @ columns.t()
+    with in_full_precision(weights):
+        kernel = (factors[0] * weights) @ columns.t()
     return kernel.reshape([factor.shape[0] for factor in factors])
 
 
@@ -160,7 +161,7 @@ def leave_rank_space(z: Tensor, matrix: Tensor, bias: Tensor | None, *, groups: 
     rows = matrix.reshape(groups, channels // groups, rank)
     apart = z.reshape(z.shape[0] // groups, groups, prod(size), rank)
     y = (rows @ apart.mT).reshape(apart.shape[0], channels, *size)
-    return y if bias is None else y + bias.reshape(-1, *(1,) * len(size))
+    return y if bias is None else add_bias(y, bias)
 
 
 def depthwise_views(z: Tensor, factors: Sequence[Tensor], *, geometry: Geometry) -> Tensor:

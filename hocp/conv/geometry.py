@@ -104,8 +104,10 @@ class Geometry:
 
     def _padded(self, size: int, pads: tuple[int, int], mode: int) -> int:
         """Length of one mode after padding, if the kernel fits in."""
+        if size < 1:
+            raise ValueError(f"spatial mode {mode} of the input has size {size}; expected at least 1")
         kind = self.padding_modes[mode]
-        limit = {"reflect": max(size - 1, 0), "circular": size, "replicate": math.inf if size else 0}
+        limit = {"reflect": size - 1, "circular": size}
         if max(pads) > limit.get(kind, math.inf):
             raise ValueError(
                 f"padding {pads} of spatial mode {mode} is too wide for padding_mode {kind!r} on size {size}"

@@ -8,6 +8,7 @@ Shapes: B batch, C input channels, T output channels, g groups; D0, ... spatial 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from math import prod
 
 import torch
@@ -77,7 +78,18 @@ def conv_nd(
         )
     total = sum(parts[1:], parts[0])
     y = total.reshape(batch, length, *total.shape[1:]).movedim(1, 2)
-    return y if bias is None else y + bias.reshape(-1, *(1,) * geometry.order)
+    return y if bias is None else add_bias(y, bias)
+
+
+def add_bias(y: Tensor, bias: Tensor) -> Tensor:
+    """One number for each channel of (B, T, D0, ...), in the dtype that autocast may have chosen."""
+    return y + bias.to(y.dtype).reshape(-1, *(1,) * (y.dim() - 2))
+
+
+def in_full_precision(tensor: Tensor) -> AbstractContextManager:
+    """Without autocast: a rebuilt kernel is as exact as its factors, and has their dtype."""
+    device = tensor.device.type
+    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
 
 
 def pointwise(x: Tensor, matrix: Tensor, bias: Tensor | None = None, *, groups: int = 1) -> Tensor:

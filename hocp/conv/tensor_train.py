@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from hocp.conv.checks import check_bias, check_rank, check_tensors
 from hocp.conv.forms import conv_mode, enter_rank_space, leave_rank_space
 from hocp.conv.layer import FactorizedConv, copy_into
-from hocp.conv.nd import conv_nd, pad
+from hocp.conv.nd import conv_nd, in_full_precision, pad
 
 
 class TTConv(FactorizedConv):
@@ -97,8 +97,9 @@ class TTConv(FactorizedConv):
     def _kernel(self) -> Tensor:
         first, *rest = self.cores
         product = first[0]
-        for core in rest:
-            product = torch.tensordot(product, core, dims=1)
+        with in_full_precision(product):
+            for core in rest:
+                product = torch.tensordot(product, core, dims=1)
         return product.squeeze(-1).movedim(-1, 0)
 
     @classmethod

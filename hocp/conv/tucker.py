@@ -23,7 +23,7 @@ from hocp.conv.forms import conv_mode, depthwise, enter_rank_space, leave_rank_s
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions
 from hocp.conv.layer import FactorizedConv, copy_into
-from hocp.conv.nd import conv_nd, pad
+from hocp.conv.nd import conv_nd, in_full_precision, pad
 
 
 class TuckerConv(FactorizedConv):
@@ -132,8 +132,9 @@ class TuckerConv(FactorizedConv):
         for factor in reversed(self.mode_factors):
             shape = (1, factor.shape[1], factor.shape[0], *(1,) * (core.dim() - 2))
             core = core.unsqueeze(2) * factor.t().reshape(shape)
-        mixed = torch.tensordot(self.factors[0], core, dims=([1], [0]))
-        return torch.tensordot(mixed, self.factors[1], dims=([1], [1])).movedim(-1, 1)
+        with in_full_precision(core):
+            mixed = torch.tensordot(self.factors[0], core, dims=([1], [0]))
+            return torch.tensordot(mixed, self.factors[1], dims=([1], [1])).movedim(-1, 1)
 
     @classmethod
     def from_factors(

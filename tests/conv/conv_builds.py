@@ -33,6 +33,7 @@ def build(case: Case, *, implementation: str | None = None, **more: Any) -> nn.M
         layer = ConvNd(*case.channels, geometry, groups=case.groups, bias=case.bias, dtype=torch.float64)
     else:
         options |= {"groups": case.groups, "bias": case.bias, "skip": case.skip, "rank": case.rank}
+        options["skip_taps"] = case.skip_taps
         options |= {"implementation": implementation or "auto", **_own(case)}
         layer = _CLASSES[case.kind](*case.channels, case.kernel, **options)
     with torch.no_grad():
@@ -76,7 +77,7 @@ def kernel_of(case: Case, layer: nn.Module) -> Tensor:
     if case.skip is None:
         return kernel
     centre = torch.zeros(case.kernel, dtype=torch.float64)
-    centre[tuple(taps // 2 for taps in case.kernel)] = 1
+    centre[case.shortcut] = 1
     own = case.channels[0] // case.groups
     matrix = layer.skip_factor
     if matrix is None:  # output channel t of a group sees input channel t of the same group

@@ -35,6 +35,7 @@ class Case:
     layout: str
     bias: bool
     skip: str | None
+    skip_taps: tuple[int, ...] | None
     rank: Any
     separate: int
     seed: int
@@ -44,6 +45,11 @@ class Case:
         """Number of spatial modes."""
         return len(self.kernel)
 
+    @property
+    def shortcut(self) -> tuple[int, ...]:
+        """Tap of each mode under which the skip sits."""
+        return self.skip_taps or tuple(taps // 2 for taps in self.kernel)
+
 
 @st.composite
 def cases(draw, kinds=KINDS, orders=(1, 2, 3, 4, 5), skips=(None, None, "identity", "projection")):
@@ -51,7 +57,8 @@ def cases(draw, kinds=KINDS, orders=(1, 2, 3, 4, 5), skips=(None, None, "identit
     kind, order = draw(st.sampled_from(kinds)), draw(st.sampled_from(orders))
     skip = draw(st.sampled_from(skips)) if kind not in ("dense", "separable") else None
     longest = (5, 4, 3, 2, 2)[order - 1]
-    taps = st.sampled_from([1, 3, 5][: 3 if order == 1 else 2]) if skip else st.integers(1, longest)
+    centred = skip is not None and draw(st.booleans())
+    taps = st.sampled_from([1, 3, 5][: 3 if order == 1 else 2]) if centred else st.integers(1, longest)
 
     def each(values) -> tuple[int, ...]:
         return tuple(draw(values) for _ in range(order))
@@ -91,6 +98,7 @@ def cases(draw, kinds=KINDS, orders=(1, 2, 3, 4, 5), skips=(None, None, "identit
         layout=draw(st.sampled_from(LAYOUTS)),
         bias=draw(st.booleans()),
         skip=skip,
+        skip_taps=None if skip is None or centred else tuple(draw(st.integers(0, k - 1)) for k in kernel),
         rank=rank,
         separate=draw(st.integers(0, order - 1)),
         seed=draw(st.integers(0, 2**16)),

@@ -1,6 +1,6 @@
-"""Rank-space norm and activation against the three stages written out, orders 1 to 5, all classes, groups, skip.
+"""Rank-space norm and activation against the three stages written out: orders 1 to 5, all classes, groups.
 
-Shapes: B batch, g groups, S channels of the rank space, R of what the last stage takes; D0, ... spatial sizes.
+Shapes: B batch, g groups, S channels of the rank space, R those that the last stage takes; D0, ... sizes.
 """
 
 from math import prod
@@ -64,13 +64,13 @@ def written_out(case, layer, x, norm):
 
 
 def shortcut(case, layer, x):
-    """A convolution with one tap, at the kernel's centre."""
+    """A convolution with one tap."""
     own = case.channels[0] // case.groups
     matrix = layer.skip_factor
     if matrix is None:
         matrix = torch.eye(own, dtype=torch.float64).repeat(case.groups, 1)
     kernel = torch.zeros(case.channels[1], own, *case.kernel, dtype=torch.float64)
-    kernel[(..., *(taps // 2 for taps in case.kernel))] = 1
+    kernel[(..., *case.shortcut)] = 1
     kernel = kernel * matrix.reshape(*matrix.shape, *(1,) * case.order)
     return loop_conv(x, kernel, None, taps=case.taps, groups=case.groups)
 
