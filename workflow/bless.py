@@ -20,6 +20,7 @@ KEPT = {
     "tables/*.md": "tables/{name}",
     "bench/cost.csv": "bench/{name}",
     "bench/layers.json": "bench/{name}",
+    "bench/conformance.json": "bench/{name}",
     "runs/*/record.json": "records/{parent}.json",
     "runs/*/ranks.csv": "records/{parent}.ranks.csv",
     "data/*/manifest.json": "data/{parent}.json",

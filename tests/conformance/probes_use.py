@@ -142,7 +142,8 @@ _WATCH = """
 import contextlib, io, json, sys, warnings
 import torch, tensorly
 def state():
-    return [tensorly.get_backend(), str(torch.get_default_dtype()), torch.get_num_threads(), torch.initial_seed()]
+    numbers = str(torch.get_default_dtype()), torch.get_num_threads(), torch.initial_seed()
+    return [tensorly.get_backend(), *numbers]
 before = state()
 with warnings.catch_warnings(record=True) as seen, contextlib.redirect_stdout(io.StringIO()) as said:
     warnings.simplefilter("always")

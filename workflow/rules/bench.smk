@@ -1,4 +1,4 @@
-# Sizes and times of networks and layers: analytic counts, and seconds measured on this machine.
+# Of networks and layers: analytic counts, seconds measured on this machine, and answers to the probes.
 
 
 rule cost:
@@ -46,3 +46,26 @@ rule layers:
     shell:
         "HOCP_BENCH_SIZE={params.size} python -m pytest tests/bench -p no:cacheprovider -p no:xdist --benchmark-only"
         " --benchmark-json={output:q} > {log:q} 2>&1"
+
+
+rule conformance:
+    input:
+        code=sorted({*sources("hocp.conv"), *sources("hocp.contracts.files")}),
+        probes=sorted(map(str, Path("tests/conformance").glob("*.py"))),
+        project="pyproject.toml",
+    output:
+        CONFORMANCE,
+    log:
+        "<logs>/conformance.log",
+    benchmark:
+        "<benchmarks>/conformance.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2500,
+        gpu=0,
+    message:
+        "Asking both libraries the same questions"
+    shell:
+        "PYTHONPATH=tests/conformance python -m conformance --out {output:q} > {log:q} 2>&1"

@@ -71,6 +71,7 @@ PUBLISHED = "results/published/paper.yaml"
 RUNS = "<results>/tables/runs.csv"
 COST = "<results>/bench/cost.csv"
 LAYERS = "<results>/bench/layers.json"
+CONFORMANCE = "<results>/bench/conformance.json"
 RANKS = f"<results>/runs/{CONFIG['rank_selection']['run']}.f0.s{CONFIG['seeds'][0]}/ranks.csv"
 
 
@@ -97,6 +98,8 @@ def rule_named(name):
 
 def labels_of(stem, files):
     """Columns of the report's index: what each table or figure is made from."""
-    if set(files) - {"cost", "layers", "published"}:
+    if set(files) - {"cost", "layers", "conformance", "published"}:
         return {"name": stem, "from": f"{CONFIG['data']['source']} data"}
-    return {"name": stem, "from": "timing" if "layers" in files else "formulas" if files else "drawing"}
+    measured = {"layers": "timing", "conformance": "probes"}
+    found = next((measured[name] for name in measured if name in files), "formulas" if files else "drawing")
+    return {"name": stem, "from": found}

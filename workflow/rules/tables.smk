@@ -8,6 +8,7 @@ TABLES = {
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
     "tab_cifar": {"cost": COST, "published": PUBLISHED},
     "tab_layers": {"layers": LAYERS},
+    "tab_conformance": {"conformance": CONFORMANCE},
     "tab_data": {
         "facts": expand(rules.prepare.output.facts, dataset=DATASETS),
         "manifest": expand(rules.prepare.output.manifest, dataset=DATASETS),
