@@ -23,7 +23,7 @@ from hocp.conv.checks import check_channels, check_flag, check_groups, check_lik
 from hocp.conv.dense import as_module
 from hocp.conv.forms import check_implementation
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import in_format_of, pad, pointwise
+from hocp.conv.nd import in_format_of, normalise, pad, pointwise
 from hocp.conv.text import describe
 
 
@@ -139,7 +139,7 @@ class FactorizedConv(nn.Module, ABC):
 
     def _norm_and_activate(self, z: Tensor) -> Tensor:
         """Norm, then activation, of the rank channels (B g, S, D0, ...)."""
-        z = z if self.rank_norm is None else self.rank_norm(z)
+        z = z if self.rank_norm is None else normalise(self.rank_norm, z)
         return z if self.rank_activation is None else self.rank_activation(z)
 
     @property

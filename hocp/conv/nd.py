@@ -124,6 +124,15 @@ def batch_norm(order: int, channels: int, **options) -> nn.Module:
     return _BATCH_NORMS.get(order, BatchNormNd)(channels, **options)
 
 
+def normalise(norm: nn.Module, z: Tensor) -> Tensor:
+    """Apply a norm to (B, C, D0, ...), whatever its memory format.
+
+    But for images and clips the input is made contiguous: AOT autograd, on which compilers build, expects the
+    gradient of torch's batch norm in the input's strides, and gets a contiguous one.
+    """
+    return norm(z if z.dim() in _CHANNELS_LAST else z.contiguous())
+
+
 class BatchNormNd(_BatchNorm):
     """Batch norm of an input of any order: torch's stops at three spatial modes."""
 

@@ -17,7 +17,7 @@ from hocp.conv import forms
 from hocp.conv.checks import check_channels, check_like, check_rank
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions
-from hocp.conv.nd import batch_norm, in_format_of, pad
+from hocp.conv.nd import batch_norm, in_format_of, normalise, pad
 
 
 class SeparableDepthwise(nn.Module):
@@ -103,7 +103,7 @@ class SeparableDepthwise(nn.Module):
             if not inside:  # each mode in its turn: a norm before it must not see its zeros
                 y = pad(y, geometry.padded_only(mode))
             bare = geometry if inside else geometry.unpadded()
-            y = norm(forms.depthwise_mode(y, factor, mode, geometry=bare))
+            y = normalise(norm, forms.depthwise_mode(y, factor, mode, geometry=bare))
         y = in_format_of(y, batched)
         return y if batched is z else y.squeeze(0)
 
