@@ -50,6 +50,15 @@ def test_a_network_built_of_order_3_takes_the_transduced_state(options):
     assert torch.equal(fresh(x), clip(x))
 
 
+@pytest.mark.parametrize("name", ["hocp_resnet18", "tucker_resnet18"])
+def test_causal_network_is_the_image_network_on_every_frame(name):
+    image = trained_like(name)
+    clip = transduce(image, kernel_size=2, centre=1)
+    x = torch.randn(1, 3, 4, 48, 40, dtype=torch.float64)
+    frames = torch.stack([image(x[:, :, t]) for t in range(4)], dim=1)
+    torch.testing.assert_close(clip(x), frames, rtol=1e-10, atol=1e-10)
+
+
 def test_structure_at_full_width():
     with torch.device("meta"):
         clip, fresh = transduce(build("hocp_resnet18")), build("hocp_resnet18_3d")
@@ -58,12 +67,21 @@ def test_structure_at_full_width():
     }
 
 
-def test_only_16_temporal_factors_are_new():
-    clip = transduce(build("hocp_resnet18", width=0.125))
+@pytest.mark.parametrize(("name", "place"), [
+    ("hocp_resnet18", "factors.2"), ("tucker_resnet18", "mode_factors.0"),
+])  # fmt: skip
+def test_only_16_temporal_factors_are_new(name, place):
+    clip = transduce(build(name, width=0.125))
     new = dict(temporal_parameters(clip))
-    assert len(new) == 16 and all(path.endswith("factors.2") for path in new)
+    assert len(new) == 16 and all(path.endswith(place) for path in new)
     freeze_except_temporal(clip)
     assert {name for name, p in clip.named_parameters() if p.requires_grad} == set(new)
+    before = {name: value.clone() for name, value in clip.state_dict().items()}
+    optimizer = torch.optim.AdamW(clip.parameters(), lr=0.01, weight_decay=0.1)
+    clip.train()(torch.randn(1, 3, 3, 32, 32)).square().mean().backward()
+    optimizer.step()
+    after = clip.state_dict()
+    assert {name for name, value in before.items() if not torch.equal(value, after[name])} == set(new)
 
 
 @pytest.mark.parametrize(("learnt", "wanted"), [(False, True), (True, False)])
