@@ -118,7 +118,7 @@ class Library:
 
     def save(self, layer: nn.Module, path: Path) -> None:
         """The whole layer, not only its numbers, to a file."""
-        raise NotOffered("no file format")
+        raise NotOffered("no file format; torch.save of a module pickles code")
 
     def load(self, path: Path) -> nn.Module:
         """Read it back without executing anything that the file says."""

@@ -112,12 +112,6 @@ class TensorLyTorch(Library):
     def reported_sizes(self, layer):
         return [tuple(sizes) for sizes in (layer.kernel_shape, layer.shape, layer.weight.shape)]
 
-    def save(self, layer, path):
-        torch.save(layer, path)
-
-    def load(self, path):
-        return torch.load(path, weights_only=True)
-
     def requirements(self):
         return metadata.requires(self.distribution) or []
 

@@ -4,7 +4,7 @@ import torch
 from kernels import FORMS, convolve, draw, inputs, kernel_of
 from probing import probe, same
 
-GEOMETRY, ORDERS = "Geometry", "tensorly-torch: FactorizedConv, 'of arbitrary order'"
+GEOMETRY, ORDERS = "Geometry", "tltorch.FactorizedConv"
 CONV = "torch.nn.Conv2d"
 
 
@@ -53,60 +53,51 @@ def tensor_train_of_high_order(library):
 
 
 @probe("G7", GEOMETRY, "Each mode has its own stride", source=CONV)
-def stride(library):
-    for form in FORMS:
-        agree(library, form, (3, 3, 3), stride=(1, 2, 3))
+def stride(library, form):
+    agree(library, form, (3, 3, 3), stride=(1, 2, 3))
 
 
 @probe("G8", GEOMETRY, "Each mode has its own padding and dilation", source="tensorly/torch#27")
-def padding_and_dilation(library):
-    for form in FORMS:
-        agree(library, form, (2, 3, 3), padding=(0, 1, 3), dilation=(3, 1, 2))
+def padding_and_dilation(library, form):
+    agree(library, form, (2, 3, 3), padding=(0, 1, 3), dilation=(3, 1, 2))
 
 
 @probe(
     "G9", GEOMETRY, "Padding may differ before and after (causal in time)", source="torch.nn.functional.pad"
 )
-def one_sided_padding(library):
-    for form in FORMS:
-        agree(library, form, (3, 3), padding=((2, 0), (0, 1)))
+def one_sided_padding(library, form):
+    agree(library, form, (3, 3), padding=((2, 0), (0, 1)))
 
 
 @probe("G10", GEOMETRY, "Padding 'same' and 'valid', even kernels included", source=CONV)
-def named_padding(library):
-    for form in FORMS:
-        agree(library, form, (4, 3), padding="same", dilation=(1, 2))
-        agree(library, form, (4, 3), padding="valid")
+def named_padding(library, form):
+    agree(library, form, (4, 3), padding="same", dilation=(1, 2))
+    agree(library, form, (4, 3), padding="valid")
 
 
 @probe("G11", GEOMETRY, "Padding modes reflect, replicate and circular", source=CONV)
-def padding_modes(library):
-    for form in FORMS:
-        for mode in ("reflect", "replicate", "circular"):
-            agree(library, form, (3, 5), padding=(1, 2), stride=(2, 1), padding_mode=mode)
+def padding_modes(library, form):
+    for mode in ("reflect", "replicate", "circular"):
+        agree(library, form, (3, 5), padding=(1, 2), stride=(2, 1), padding_mode=mode)
 
 
 @probe("G12", GEOMETRY, "Groups, up to one channel each", source=CONV)
-def groups(library):
-    for form in FORMS:
-        agree(library, form, (3, 3), groups=2, padding=1)
-    tensors = draw("cp", (3, 3), outputs=4, inputs=1)
+def groups(library, form):
+    agree(library, form, (3, 3), groups=2, padding=1)
+    tensors = draw(form, (3, 3), outputs=4, inputs=1)
     x = inputs(2, 4, 5, 5)
-    layer = library.layer("cp", tensors, groups=4)
-    same(layer(x), convolve(x, kernel_of("cp", tensors), groups=4))
+    same(library.layer(form, tensors, groups=4)(x), convolve(x, kernel_of(form, tensors), groups=4))
 
 
 @probe("G13", GEOMETRY, "A bias is added once", source=CONV)
-def bias(library):
-    for form in FORMS:
-        agree(library, form, (3, 3), bias=inputs(6))
+def bias(library, form):
+    agree(library, form, (3, 3), bias=inputs(6))
 
 
 @probe("G14", GEOMETRY, "Kernels of one tap, and as large as the padded input", source=CONV)
-def extreme_kernels(library):
-    for form in FORMS:
-        agree(library, form, (1, 1))
-        agree(library, form, (7, 5), size=(5, 5), padding=(1, 0))
+def extreme_kernels(library, form):
+    agree(library, form, (1, 1))
+    agree(library, form, (7, 5), size=(5, 5), padding=(1, 0))
 
 
 @probe("G15", GEOMETRY, "Rank 1, and a rank far above every mode")

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import torch
-from kernels import FORMS, draw, inputs
+from kernels import draw, inputs
 from probing import Failed, holds, probe, refused
 from torch import nn
 
@@ -27,26 +27,22 @@ def equal(one: nn.Module, other: nn.Module, what: str) -> None:
 
 
 @probe("V1", SAVING, "The state dict fits a fresh layer, bit for bit", source="torch.nn.Module.state_dict")
-def state(library):
-    for form in FORMS:
-        torch.manual_seed(0)
-        layer = small(library, form)
-        torch.manual_seed(9)
-        other = small(library, form)
-        with torch.no_grad():
-            for parameter in other.parameters():
-                parameter.zero_()
-        other.load_state_dict(layer.state_dict())
-        equal(layer, other, form)
+def state(library, form):
+    torch.manual_seed(0)
+    layer = small(library, form)
+    torch.manual_seed(9)
+    other = small(library, form)
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
+    other.load_state_dict(layer.state_dict())
+    equal(layer, other, form)
 
 
 @probe("V2", SAVING, "A state dict of another rank is refused", source="torch.nn.Module.load_state_dict")
-def wrong_state(library):
-    for form in FORMS:
-        state = small(library, form, rank=4).state_dict()
-        refused(
-            lambda form=form, state=state: small(library, form).load_state_dict(state), errors=(RuntimeError,)
-        )
+def wrong_state(library, form):
+    state = small(library, form, rank=4).state_dict()
+    refused(lambda state=state: small(library, form).load_state_dict(state), errors=(RuntimeError,))
 
 
 @probe(
@@ -55,13 +51,12 @@ def wrong_state(library):
     "A whole layer comes back from a file that can execute nothing",
     source="torch.load: weights_only",
 )
-def whole(library):
-    for form in FORMS:
-        layer = small(library, form)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "layer"
-            library.save(layer, path)
-            equal(layer, library.load(path), form)
+def whole(library, form):
+    layer = small(library, form)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "layer"
+        library.save(layer, path)
+        equal(layer, library.load(path), form)
 
 
 @probe("V4", SAVING, "Stride, padding and dilation come back with it")
@@ -75,18 +70,17 @@ def options(library):
 
 
 @probe("V5", SAVING, "A deep copy is equal and apart", source="copy.deepcopy")
-def deep_copy(library):
-    for form in FORMS:
-        layer = small(library, form)
-        twin = copy.deepcopy(layer)
-        equal(layer, twin, form)
-        with torch.no_grad():
-            for parameter in layer.parameters():
-                parameter.zero_()
-        holds(
-            bool(twin(inputs(1, 4, 5, 5, dtype=torch.float32)).any()),
-            f"{form}: the copy follows the original",
-        )
+def deep_copy(library, form):
+    layer = small(library, form)
+    twin = copy.deepcopy(layer)
+    equal(layer, twin, form)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.zero_()
+    holds(
+        bool(twin(inputs(1, 4, 5, 5, dtype=torch.float32)).any()),
+        "the copy follows the original",
+    )
 
 
 @probe(
@@ -95,26 +89,23 @@ def deep_copy(library):
     "To another process and back, as data loaders and launchers need",
     source="torch.multiprocessing",
 )
-def pickled(library):
-    for form in FORMS:
-        layer = small(library, form)
-        equal(layer, pickle.loads(pickle.dumps(layer)), form)
+def pickled(library, form):
+    layer = small(library, form)
+    equal(layer, pickle.loads(pickle.dumps(layer)), form)
 
 
 @probe("V7", SAVING, "The printed layer tells channels, kernel and rank")
-def printed(library):
-    for form in FORMS:
-        text = repr(small(library, form))
-        for part in ("5", "4", "(3, 3)", "rank"):
-            holds(part in text, f"{form}: no {part} in the text")
+def printed(library, form):
+    text = repr(small(library, form))
+    for part in ("5", "4", "(3, 3)", "rank"):
+        holds(part in text, f"no {part} in the text")
 
 
 @probe("V8", SAVING, "Layers from factors and from shape have one state dict")
-def one_state(library):
-    for form in FORMS:
-        built = small(library, form)
-        given = library.from_factors(
-            form, [t.float() for t in draw(form, (3, 3))], bias=inputs(5).float(), padding=1
-        )
-        extra = sorted(set(given.state_dict()) ^ set(built.state_dict()))
-        holds(not extra, f"{len(extra)} other keys, such as {extra[0] if extra else ''}")
+def one_state(library, form):
+    built = small(library, form)
+    given = library.from_factors(
+        form, [t.float() for t in draw(form, (3, 3))], bias=inputs(5).float(), padding=1
+    )
+    extra = sorted(set(given.state_dict()) ^ set(built.state_dict()))
+    holds(not extra, f"{len(extra)} other keys, such as {extra[0] if extra else ''}")

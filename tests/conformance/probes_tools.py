@@ -2,12 +2,11 @@
 
 import io
 import tempfile
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
-from kernels import FORMS, inputs
+from kernels import inputs
 from probes_saving import small
 from probing import SINGLE, NotRun, holds, probe, same
 from torch import nn
@@ -19,41 +18,39 @@ TOOLS = "Tools of torch"
 @probe(
     "P1", TOOLS, "torch.compile without a graph break, gradients included", source="torch.compile: fullgraph"
 )
-def compiled(library):
+def compiled(library, form):
     x = inputs(2, 4, 6, 7, dtype=torch.float32)
-    for form in FORMS:
-        layer = small(library, form)
-        torch._dynamo.reset()
-        fast = torch.compile(layer, fullgraph=True, backend="aot_eager")
-        same(fast(x), layer(x), tolerance=SINGLE)
-        own = library.numbers(form, layer)
-        for mine, right in zip(
-            torch.autograd.grad(fast(x).sum(), own), torch.autograd.grad(layer(x).sum(), own), strict=True
-        ):
-            same(mine, right, tolerance=SINGLE, what="gradient")
+    layer = small(library, form)
+    torch._dynamo.reset()
+    fast = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    same(fast(x), layer(x), tolerance=SINGLE)
+    own = library.numbers(form, layer)
+    for mine, right in zip(
+        torch.autograd.grad(fast(x).sum(), own), torch.autograd.grad(layer(x).sum(), own), strict=True
+    ):
+        same(mine, right, tolerance=SINGLE, what="gradient")
 
 
 @probe("P2", TOOLS, "torch.export with a batch of any size", source="torch.export: dynamic_shapes")
-def exported(library):
-    for form in FORMS:
-        layer = small(library, form).eval()
-        batch = torch.export.Dim("batch", min=1, max=64)
-        program = torch.export.export(
-            layer, (inputs(2, 4, 6, 7, dtype=torch.float32),), dynamic_shapes=({0: batch},)
-        )
-        x = inputs(5, 4, 6, 7, dtype=torch.float32)
-        same(program.module()(x), layer(x), tolerance=SINGLE)
+def exported(library, form):
+    layer = small(library, form).eval()
+    batch = torch.export.Dim("batch", min=1, max=64)
+    program = torch.export.export(
+        layer, (inputs(2, 4, 6, 7, dtype=torch.float32),), dynamic_shapes=({0: batch},)
+    )
+    x = inputs(5, 4, 6, 7, dtype=torch.float32)
+    same(program.module()(x), layer(x), tolerance=SINGLE)
 
 
 @probe("P3", TOOLS, "ONNX, run in onnxruntime", source="tensorly/torch#11")
-def onnx(library):
+def onnx(library, form):
     for package in ("onnx", "onnxscript", "onnxruntime"):
         if find_spec(package) is None:
             raise NotRun(f"{package} is not installed")
     import onnxruntime
 
     x = inputs(2, 4, 6, 7, dtype=torch.float32)
-    layer = small(library).eval()
+    layer = small(library, form).eval()
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "layer.onnx")
         torch.onnx.export(layer, (x,), path, dynamo=True, verbose=False)
@@ -63,38 +60,32 @@ def onnx(library):
 
 
 @probe("P4", TOOLS, "Traced by torch.jit.trace", source="torch.jit.trace")
-def traced(library):
+def traced(library, form):
     x = inputs(2, 4, 6, 7, dtype=torch.float32)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for form in FORMS:
-            layer = small(library, form).eval()
-            same(torch.jit.trace(layer, (x,))(x), layer(x), tolerance=SINGLE)
+    layer = small(library, form).eval()
+    same(torch.jit.trace(layer, (x,))(x), layer(x), tolerance=SINGLE)
 
 
-@probe("P5", TOOLS, "Data-parallel training of one process (gloo)", source="DistributedDataParallel")
-def data_parallel(library):
+@probe("P5", TOOLS, "Data-parallel training, in one process (gloo)", source="DistributedDataParallel")
+def data_parallel(library, form):
     if not torch.distributed.is_available():
         raise NotRun("this torch has no torch.distributed")
     x = inputs(2, 4, 6, 7, dtype=torch.float32)
+    layer = small(library, form)
+    expected = torch.autograd.grad(layer(x).square().sum(), list(layer.parameters()))
     with tempfile.TemporaryDirectory() as folder:
         torch.distributed.init_process_group(
             "gloo", init_method=f"file://{folder}/sync", rank=0, world_size=1
         )
         try:
-            for form in FORMS:
-                layer = small(library, form)
-                expected = torch.autograd.grad(layer(x).square().sum(), list(layer.parameters()))
-                replica = nn.parallel.DistributedDataParallel(layer)
-                for _ in range(
-                    2
-                ):  # a second forward call notices parameters that got no gradient in the first
-                    layer.zero_grad()
-                    replica(x).square().sum().backward()
-                for parameter, right in zip(layer.parameters(), expected, strict=True):
-                    same(parameter.grad, right, tolerance=SINGLE, what="gradient")
+            replica = nn.parallel.DistributedDataParallel(layer)
+            for _ in range(2):  # the second forward call notices parameters without a gradient in the first
+                layer.zero_grad()
+                replica(x).square().sum().backward()
         finally:
             torch.distributed.destroy_process_group()
+    for parameter, right in zip(layer.parameters(), expected, strict=True):
+        same(parameter.grad, right, tolerance=SINGLE, what="gradient")
 
 
 @probe("P6", TOOLS, "A parametrization of a factor acts on the output", source="torch.nn.utils.parametrize")
@@ -122,22 +113,21 @@ def parametrized(library):
 @probe(
     "P7",
     TOOLS,
-    "Saved steps of activation checkpointing give the same gradients",
+    "Activation checkpointing gives the same gradients",
     source="torch.utils.checkpoint",
 )
-def checkpointed(library):
+def checkpointed(library, form):
     x = inputs(2, 4, 6, 7, dtype=torch.float32).requires_grad_()
-    for form in FORMS:
-        layer = small(library, form)
-        plain = torch.autograd.grad(layer(x).square().sum(), x)[0]
-        again = torch.utils.checkpoint.checkpoint(layer, x, use_reentrant=False)
-        same(torch.autograd.grad(again.square().sum(), x)[0], plain, tolerance=SINGLE, what="gradient")
+    layer = small(library, form)
+    plain = torch.autograd.grad(layer(x).square().sum(), x)[0]
+    again = torch.utils.checkpoint.checkpoint(layer, x, use_reentrant=False)
+    same(torch.autograd.grad(again.square().sum(), x)[0], plain, tolerance=SINGLE, what="gradient")
 
 
-@probe("P8", TOOLS, "torch.save and torch.load of the exported program", source="torch.export.save")
-def exported_file(library):
+@probe("P8", TOOLS, "The exported program goes to a file and back", source="torch.export.save")
+def exported_file(library, form):
     x = inputs(2, 4, 6, 7, dtype=torch.float32)
-    layer = small(library).eval()
+    layer = small(library, form).eval()
     file = io.BytesIO()
     torch.export.save(torch.export.export(layer, (x,)), file)
     file.seek(0)

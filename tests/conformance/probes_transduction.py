@@ -2,11 +2,11 @@
 
 import torch
 from kernels import draw, inputs
-from probes_rank import alike
+from probes_rank import PAPER, T_NET, alike
 from probing import EXACT, SINGLE, Failed, holds, probe, refused, same
 from torch import Tensor, nn
 
-TRANSDUCTION, PAPER = "Transduction", "paper, higher-order transduction"
+TRANSDUCTION = "Transduction"
 FRAMES = 5
 
 
@@ -106,7 +106,7 @@ def told_shape(library):
     "X11",
     TRANSDUCTION,
     "Joint layers stay joint, and every frame exact",
-    source="T-Net, Kossaifi et al. 2019",
+    source=T_NET,
 )
 def joint(library):
     x = inputs(2, 8, FRAMES, 6, 6, dtype=torch.float32)

@@ -6,20 +6,26 @@ returns if the answer is right and raises otherwise; what it raises is the measu
 
 from __future__ import annotations
 
+import inspect
 import logging
 import re
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from kernels import FORMS
 from torch import Tensor
 
 PASSES, FAILS, NOT_OFFERED, NOT_RUN = "passes", "fails", "not offered", "not run"
 
 #: Relative to the largest expected value: identities in float64; in float32; kernels that were fitted.
 EXACT, SINGLE, FITTED = 1e-10, 1e-5, 1e-3
+
+NAMES = {"cp": "CP", "tucker": "Tucker", "tt": "TT"}
 
 #: Parts of the table -> their groups, in reading order.
 PARTS = {
@@ -52,7 +58,7 @@ class Probe:
     group, question, source : str
         Question in plain words; source is a public issue, documentation or paper, or empty.
     ask : callable
-        Takes a `libraries.Library`.
+        Takes a `libraries.Library`, and a form if it asks of each.
     """
 
     id: str
@@ -60,6 +66,11 @@ class Probe:
     question: str
     source: str
     ask: Callable
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """What it asks of: each factorization by itself, or the library as a whole."""
+        return FORMS if "form" in inspect.signature(self.ask).parameters else ()
 
 
 PROBES: list[Probe] = []
@@ -76,20 +87,45 @@ def probe(id: str, group: str, question: str, *, source: str = "") -> Callable:
 
 
 def outcome(asked: Probe, library) -> dict[str, str]:
-    """What came of it: {'outcome': ..., 'measured': ...}; the text is short, empty where all is said."""
-    kind, text = PASSES, ""
+    """What came of it: {'outcome': ..., 'measured': ...}; the text is short, empty where all is said.
+
+    Asked of each form by itself, one wrong answer is enough to fail; the text then names the forms.
+    """
+    if not asked.forms:
+        kind, text = _answer(asked, library)
+        return {"outcome": kind, "measured": _short(text)}
+    answers = {form: _answer(asked, library, form) for form in asked.forms}
+    found = {kind for kind, _ in answers.values()}
+    kind = next(kind for kind in (FAILS, NOT_OFFERED, NOT_RUN, PASSES) if kind in found)
+    alike = [form for form, (of_form, _) in answers.items() if of_form == kind]
+    text = answers[alike[0]][1]
+    if kind != PASSES and len(alike) < len(answers):
+        text = f"{', '.join(NAMES[form] for form in alike)}: {text}"
+    return {"outcome": kind, "measured": _short(text)}
+
+
+def _answer(asked: Probe, *arguments) -> tuple[str, str]:
+    """Outcome and text of one call."""
     try:
         with _fixed_conditions():
-            asked.ask(library)
+            asked.ask(*arguments)
     except NotOffered as reason:
-        kind, text = NOT_OFFERED, str(reason)
+        return NOT_OFFERED, str(reason)
     except NotRun as reason:
-        kind, text = NOT_RUN, str(reason)
+        return NOT_RUN, str(reason)
     except Failed as failure:
-        kind, text = FAILS, str(failure)
+        return FAILS, str(failure)
     except Exception as error:
-        kind, text = FAILS, f"{type(error).__name__}: {error}".strip().strip(":")
-    return {"outcome": kind, "measured": _short(text)}
+        if isinstance(error, (TypeError, NameError, AttributeError)) and _raised_here(error):
+            raise  # a mistake of the probe or of the adapter
+        return FAILS, f"{type(error).__name__}: {error}".strip().strip(":")
+    return PASSES, ""
+
+
+def _raised_here(error: Exception) -> bool:
+    """Whether no code of a library or of torch was being run."""
+    *_, innermost = traceback.extract_tb(error.__traceback__)
+    return Path(innermost.filename).parent == Path(__file__).parent
 
 
 @contextmanager

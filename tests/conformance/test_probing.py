@@ -76,6 +76,12 @@ def test_outcomes():
     }
 
 
+def test_a_mistake_in_a_probe_is_no_answer():
+    with pytest.raises(AttributeError, match="no_such"):
+        ask(lambda library: library.no_such)
+    assert ask(lambda _: torch.nn.Linear("2", 2))["measured"].startswith("TypeError")
+
+
 def test_measurements_are_one_short_line_of_ascii():
     def fails(_):
         raise ValueError("\x1b[96mé" + "x" * 200 + "\nmore")
