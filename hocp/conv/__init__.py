@@ -13,6 +13,7 @@ from hocp.conv.cost import cp_cost, dense_cost, separable_cost, tt_cost, tucker_
 from hocp.conv.cost_stages import Cost
 from hocp.conv.cp import CPConv
 from hocp.conv.exchange import from_tltorch, load, save, to_tltorch
+from hocp.conv.factorize import factorize
 from hocp.conv.flop_figure import flop_figure_gflops
 from hocp.conv.frames import PerFrame
 from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfreeze
@@ -25,6 +26,7 @@ from hocp.conv.nd import BatchNormNd, ConvNd, channels_last
 from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
 from hocp.conv.rank import adam_scales, lasso, prune_, rebalance_, soft_threshold_, sparsity
 from hocp.conv.rank_for import matching_rank, rank_for
+from hocp.conv.report import FactorizationError, Factorized, LayerReport
 from hocp.conv.separable import SeparableDepthwise
 from hocp.conv.tensor_train import TTConv
 from hocp.conv.transduce import transduce, transduce_layer
@@ -36,8 +38,11 @@ __all__ = [
     "CPConv",
     "ConvNd",
     "Cost",
+    "FactorizationError",
+    "Factorized",
     "FactorizedConv",
     "Geometry",
+    "LayerReport",
     "NetworkCost",
     "Options",
     "PerFrame",
@@ -49,6 +54,7 @@ __all__ = [
     "cp_conv",
     "cp_cost",
     "dense_cost",
+    "factorize",
     "flop_figure_gflops",
     "freeze_except_temporal",
     "from_tltorch",

@@ -90,7 +90,7 @@ def network_cost(module: nn.Module, input_size: Sequence[int], *, device: str = 
     activations: list[int] = []
     counted: set[nn.Module] = set()
     for name, layer in network.named_modules():
-        if _has_twin(layer):
+        if has_twin(layer):
             counted.update(layer.modules())
             layer.register_forward_hook(_row_maker(name, rows))
         if not _inner(layer):
@@ -130,14 +130,14 @@ for _class in TWINS:
     layer_macs.register(_class, _twin_macs)
 
 
-def _has_twin(layer: nn.Module) -> bool:
+def has_twin(layer: nn.Module) -> bool:
     """Whether a cost twin is registered."""
     return layer_macs.dispatch(type(layer)) is not layer_macs.dispatch(object)
 
 
 def _inner(layer: nn.Module) -> bool:
     """Whether a module is a container, whose output is that of one of its layers."""
-    return not _has_twin(layer) and any(True for _ in layer.children())
+    return not has_twin(layer) and any(True for _ in layer.children())
 
 
 def _row_maker(name: str, rows: list[LayerCost]):

@@ -124,8 +124,8 @@ def rank_for(
     if not level:
         raise ValueError(
             f"{name}={budget} is not enough for a {layer.__name__} of {in_channels} to {out_channels} "
-            f"channels and kernel_size {geometry.kernel_size}: rank {ladder.rank(1)} already takes {spend(1):,}; "
-            "raise the budget or keep the layer dense"
+            f"channels and kernel_size {geometry.kernel_size}: rank {ladder.rank(1)} already takes "
+            f"{spend(1):,}; raise the budget or keep the layer dense"
         )
     return ladder.rank(level)
 

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from hocp.conv import channels_last
+from hocp.conv import FactorizedConv, channels_last
 from hocp.networks.convolutions import CONVOLUTIONS, NORMS, POOLS, Family
 from hocp.networks.cp_weights import adapt_on_load
 from hocp.networks.torchvision_names import rename_on_load
@@ -153,7 +153,12 @@ class ResNet18(nn.Module):
 
 
 def order_of(stem: nn.Module) -> int:
-    """Order of the network that begins with these dense convolutions."""
+    """Order of the network that begins with these convolutions, dense or factorized."""
+    for layer in stem.modules():
+        if isinstance(layer, FactorizedConv):
+            return layer.order
+        if hasattr(layer, "kernel_size"):
+            return len(layer.kernel_size)
     return next(stem.parameters()).dim() - 2
 
 

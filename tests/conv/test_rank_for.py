@@ -175,7 +175,7 @@ LAYER = ("cp", 4, 6, (3, 3))
     (lambda: rank_for(*LAYER, macs=9), "macs=9 needs input_size"),
     (lambda: rank_for("svd", 4, 6, (3, 3), parameters=9), "kind of rank_for is 'svd'; expected 'cp'"),
     (lambda: rank_for(nn.Conv2d, 4, 6, (3, 3), parameters=9), "kind of rank_for is <class"),
-    (lambda: rank_for("cp", 4, 6, (3, 3), groups=3, parameters=9), "in_channels of CPConv is 4, which groups"),
+    (lambda: rank_for("cp", 4, 6, (3, 3), groups=3, parameters=9), "in_channels of CPConv is 4, which"),
     (lambda: rank_for("tt", 4, 6, (3, 3), macs=10**6, input_size=(2, 9)), "mode 0 of the input has size 2"),
     (lambda: matching_rank(4, 6, (3, 3), kind="pca"), "kind of matching_rank is 'pca'"),
     (lambda: latency(nn.Identity(), torch.ones(1), repeats=0), "repeats and warmup of latency are 0 and 2"),

@@ -1,0 +1,291 @@
+"""A whole network's convolutions replaced by factorized ones, under a rank, an error bound or a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from torch import nn
+
+from hocp.conv import convert
+from hocp.conv.calibration import Scene
+from hocp.conv.cp import CPConv
+from hocp.conv.jobs import Job, jobs_of
+from hocp.conv.ladder import Rank, kind_of
+from hocp.conv.latency import Batch, latency
+from hocp.conv.layer import FactorizedConv
+from hocp.conv.report import FactorizationError, Factorized, LayerReport, faults
+from hocp.conv.sensitivity import kernel_error
+from hocp.conv.spending import Plan, Timer, absolute, sensitivity_of, spend_counts, spend_seconds
+from hocp.conv.targets import Selection, find, for_all, replaced
+from hocp.conv.tucker import TuckerConv
+
+OPTIONS = ("implementation", "learn_weights")
+
+
+def factorize(
+    network: nn.Module,
+    *,
+    rank: Rank | float | Mapping[str, Rank] | None = None,
+    max_error: float | None = None,
+    parameters: int | float | str | None = None,
+    macs: int | float | str | None = None,
+    seconds: float | str | None = None,
+    kind: str | type[FactorizedConv] = "cp",
+    layers: Selection = None,
+    calibration: Batch | Iterable[Batch] | None = None,
+    input_size: Sequence[int] | None = None,
+    tolerance: float | None = None,
+    solver: Mapping[str, Any] | None = None,
+    timer: Timer = latency,
+    **options: Any,
+) -> Factorized:
+    """A copy of a network with its convolutions factorized.
+
+    Exactly one of ``rank``, ``max_error``, ``parameters``, ``macs`` and ``seconds`` says how far. The network
+    given stays untouched; modules and parameters that it shares stay shared in the copy, and the mode of
+    training, dtypes, devices and what is trainable stay as they are.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Or a single convolution.
+    rank : int, float, or mapping from layer names or patterns to ranks, optional
+        A number for all layers (for Tucker and tensor train cut at what the kernel's shape allows); a share
+        below 1 of each layer's dense parameters, not exceeded; or one rank for each layer, which then also
+        says which layers.
+    max_error : float, optional
+        Smallest rank for each layer whose kernel error, before rounding to the layer's dtype, is within it.
+    parameters, macs : int, float or str, optional
+        Budget of the whole network, as a number, a share of the original (0.5) or a text ("50%"). It is split
+        by the errors that each layer's ranks make, weighted by what the network's output makes of them where
+        there are calibration data.
+    seconds : float or str, optional
+        Budget of one call of the whole network on the first calibration batch, measured on this machine, in
+        seconds or as a text ("50%").
+    kind : {'cp', 'tucker', 'tt'} or class
+    layers : str, iterable of str, or callable (name, module) -> bool, optional
+        Names or patterns such as ``"layer4.*"``. By default every convolution with more than one tap and one
+        group.
+    calibration : Tensor, mapping of the network's arguments, or an iterable of them, optional
+        Inputs on which output errors are measured; all are kept in memory.
+    input_size : sequence of int, optional
+        Shape of one input without the batch. Used for MACs and times where there are no calibration data.
+    tolerance : float, optional
+        Largest kernel error and, with calibration data, output error of any layer.
+    solver : mapping, optional
+        Options of the solver, such as ``{"seconds": 10}``.
+    timer : callable (module, batch) -> float, optional
+        What measures for ``seconds``.
+    **options
+        ``implementation`` of the layers; ``learn_weights`` of `CPConv`.
+
+    Returns
+    -------
+    Factorized
+        Network, one row a layer, and totals; ``print`` shows a table. Under ``max_error``, a share or a
+        budget, a layer that no rank makes cheaper stays dense, and its row says so.
+
+    Raises
+    ------
+    FactorizationError
+        A `ValueError` whose ``layers`` are those with errors above the tolerance, or for which the solver
+        found no sound form (degenerate, not finite, or refused). Nothing is half-done.
+    ValueError
+        If an argument cannot be used, or a budget cannot be kept.
+    """
+    kind = kind_of(kind, where="factorize")
+    goals = {
+        "rank": rank, "max_error": max_error, "parameters": parameters, "macs": macs, "seconds": seconds
+    }  # fmt: skip
+    name, goal = _only_one(goals)
+    _check_options(kind, options)
+    if tolerance is not None and not tolerance >= 0:
+        raise ValueError(f"tolerance of factorize is {tolerance!r}; expected a number of at least 0, or None")
+    targets = find(network, list(rank) if isinstance(rank, Mapping) and layers is None else layers)
+    scene = Scene.of(network, targets, calibration, input_size)
+    jobs, solver = jobs_of(scene, targets, kind, options), dict(solver or {})
+    if name in ("macs", "seconds") and scene.example is None:
+        raise ValueError(f"factorize with {name}={goal!r} needs calibration data or input_size")
+    if name == "rank":
+        choices, plan = [_by_rank(job, goal) for job in jobs], None
+    elif name == "max_error":
+        choices, plan = [(None, "")] * len(jobs), None
+    else:
+        plan = _by_budget(network, jobs, scene, name, goal, solver, timer)
+        choices = [
+            (job.ladder.rank(level) if level else None, why)
+            for job, level, why in zip(jobs, plan.levels, plan.reasons, strict=True)
+        ]
+    made = [
+        _make(job, rank, why, max_error if name == "max_error" else None, solver, options)
+        for job, (rank, why) in zip(jobs, choices, strict=True)
+    ]
+    return _finished(network, jobs, scene, made, plan, tolerance)
+
+
+def _only_one(goals: Mapping[str, Any]) -> tuple[str, Any]:
+    """Name and value of the one goal that is given."""
+    given = {name: goal for name, goal in goals.items() if goal is not None}
+    if len(given) != 1:
+        found = " and ".join(given) or "none"
+        raise ValueError(f"factorize got {found}; expected exactly one of {', '.join(goals)}")
+    return next(iter(given.items()))
+
+
+def _check_options(kind: type[FactorizedConv], options: Mapping[str, Any]) -> None:
+    """Only what leaves the function as it is."""
+    legal = OPTIONS if issubclass(kind, CPConv) else OPTIONS[:1]
+    for name, value in options.items():
+        if name not in legal:
+            raise ValueError(
+                f"factorize got {name}={value!r}; expected of {kind.__name__}'s options only "
+                f"{', '.join(legal)}: all else is taken over from the convolution"
+            )
+
+
+def _by_rank(job: Job, rank: Rank | float | Mapping[str, Rank]) -> tuple[Rank | None, str]:
+    """The rank of one layer, None to leave it dense, with the reason."""
+    if isinstance(rank, Mapping):
+        names = [name for paths in job.target.paths for name in paths]
+        found = [value for pattern, value in rank.items() for n in names if n == pattern]
+        found += [value for pattern, value in rank.items() for n in names if fnmatchcase(n, pattern)]
+        if not found:
+            raise ValueError(
+                f"rank has no entry for layer {job.target.name!r}; name it, or leave it out of layers"
+            )
+        return found[0], ""
+    if isinstance(rank, float):
+        if not 0 < rank < 1:
+            raise ValueError(
+                f"rank of factorize is {rank!r}; expected a whole number, or a share of the dense parameters "
+                "between 0 and 1"
+            )
+        most = rank * job.target.parameters
+        level = job.ladder.highest(lambda level: job.parameters(level) <= most)
+        return (job.ladder.rank(level), "") if level else (None, f"rank 1 exceeds {rank:g} of its parameters")
+    if (
+        isinstance(rank, bool)
+        or not isinstance(rank, (int, tuple, list))
+        or (isinstance(rank, int) and rank < 1)
+    ):
+        raise ValueError(
+            f"rank of factorize is {rank!r}; expected a whole number of at least 1, a share or a mapping"
+        )
+    if isinstance(rank, int) and not issubclass(job.ladder.kind, CPConv):
+        if issubclass(job.ladder.kind, TuckerConv):
+            return tuple(min(rank, size) for size in job.ladder.shape[:2]), ""
+        return job.ladder.rank(rank), ""
+    return rank, ""
+
+
+def _by_budget(
+    network: nn.Module, jobs: Sequence[Job], scene: Scene, name: str, goal: Any, solver: dict, timer: Timer
+) -> Plan:
+    """Levels that keep the budget."""
+    if name == "seconds":
+        before = timer(scene.network, scene.example)
+        budget = absolute(name, goal, before)
+        return spend_seconds(network, jobs, scene, budget=budget, solver=solver, timer=timer, before=before)
+    total = scene.macs if name == "macs" else sum(p.numel() for p in network.parameters())
+    return spend_counts(
+        jobs, scene, name=name, budget=absolute(name, goal, total), total=total, solver=solver
+    )
+
+
+Made = tuple[list[FactorizedConv] | None, Rank | None, str, str]
+
+
+def _make(
+    job: Job, rank: Rank | None, why: str, max_error: float | None, solver: dict, options: dict
+) -> Made:
+    """Layers for the places of one kernel, their rank, status and reason; no layers if dense or refused."""
+    if rank is None and max_error is None:
+        return None, None, "dense", why
+    conv, kind = job.target.convs[0], job.ladder.kind
+    try:
+        if max_error is None:
+            layer = kind.from_conv(conv, rank=rank, solver=solver, **options)
+        else:
+            layer = _within(kind, conv, max_error, solver, options)
+    except ValueError as error:
+        return None, rank, "refused", str(error)
+    if max_error is not None:
+        before, after = conv.weight.numel(), sum(p.numel() for p in layer.parameters() if p is not layer.bias)
+        if after >= before:
+            return None, None, "dense", f"rank {layer.rank} within {max_error:g} has {after:,} parameters"
+    return for_all(job.target, layer), layer.rank, layer.fit.status, layer.fit.reason
+
+
+def _within(
+    kind: type[FactorizedConv], conv: nn.Module, max_error: float, solver: dict, options: dict
+) -> FactorizedConv:
+    """A layer of the smallest rank whose kernel error is within a bound."""
+    from hocp.conv import solve
+
+    kernel = conv.weight.detach()
+    if issubclass(kind, CPConv):
+        *tensors, fit = solve.fit_cp_to_error(kernel, max_error, **solver)
+        return convert.in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
+    search = solve.tucker_ranks_for_error if issubclass(kind, TuckerConv) else solve.tt_ranks_for_error
+    limits = {name: solver[name] for name in ("max_bytes",) if name in solver}
+    return kind.from_conv(conv, rank=search(kernel, max_error, **limits), solver=solver, **options)
+
+
+def _finished(
+    network: nn.Module,
+    jobs: Sequence[Job],
+    scene: Scene,
+    made: Sequence[Made],
+    plan: Plan | None,
+    tolerance: float | None,
+) -> Factorized:
+    """Measure, refuse what is wrong, and put the layers into a copy."""
+    layers = [each[0] for each in made]
+    rows = _rows(jobs, scene, made, plan)
+    failing = [row for row in rows if faults(row, tolerance)]
+    if failing:
+        raise FactorizationError(failing, tolerance, len(rows))
+    copy = replaced(network, [job.target for job in jobs], layers)
+    saved = sum(row.macs_before - row.macs_after for row in rows) if scene.macs is not None else None
+    seconds = (None, None) if plan is None or plan.seconds is None else plan.seconds
+    return Factorized(
+        copy,
+        tuple(rows),
+        scene.output_error(copy),
+        sum(p.numel() for p in network.parameters()),
+        sum(p.numel() for p in copy.parameters()),
+        scene.macs,
+        None if saved is None else scene.macs - saved,
+        *seconds,
+    )
+
+
+def _rows(jobs: Sequence[Job], scene: Scene, made: Sequence[Made], plan: Plan | None) -> list[LayerReport]:
+    """One row a kernel."""
+    errors = scene.layer_errors([layers for layers, *_ in made])
+    expected = scene.first_output() if scene.batches else None
+    rows = []
+    for n, (job, (layers, rank, status, reason)) in enumerate(zip(jobs, made, strict=True)):
+        sensitivity = plan.sensitivities[n] if plan else None
+        if sensitivity is None and layers and expected is not None:
+            sensitivity = sensitivity_of(job, scene, layers, expected)
+        now = layers or job.target.convs
+        dense, kind = type(job.target.convs[0]).__name__, job.ladder.kind.__name__
+        unique = {id(p): p.numel() for layer in now for p in layer.parameters()}
+        rows.append(LayerReport(
+            name=job.target.name,
+            kind=dense if status == "dense" else kind,
+            rank=rank,
+            status=status,
+            reason=reason,
+            kernel_error=kernel_error(job.target, layers[0]) if layers else None,
+            output_error=errors[n],
+            sensitivity=sensitivity,
+            parameters_before=job.target.parameters,
+            parameters_after=sum(unique.values()),
+            macs_before=job.macs_of(job.target.convs),
+            macs_after=job.macs_of(now),
+        ))  # fmt: skip
+    return rows

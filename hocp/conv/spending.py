@@ -1,0 +1,196 @@
+"""A network's budget of parameters, MACs or time, spent where it helps the output most."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf, isfinite
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hocp.conv.budget import Choices, allocate, least
+from hocp.conv.calibration import Scene
+from hocp.conv.jobs import Job
+from hocp.conv.latency import Batch
+from hocp.conv.sensitivity import error_curve, kernel_error, probe_level, quick_layer
+from hocp.conv.targets import for_all, replaced
+
+TIMED_LEVELS = 5  # of each layer
+TRIALS = 8  # whole networks that are timed
+ENOUGH = 0.9  # share of a time that counts as spent
+
+Timer = Callable[[nn.Module, Batch], float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Level for each job, 0 for dense, with the reason; and what was measured on the way."""
+
+    levels: list[int]
+    reasons: list[str]
+    sensitivities: list[float | None]
+    seconds: tuple[float, float] | None = None
+
+
+def absolute(name: str, value: Any, original: float) -> float:
+    """A budget as a number: given as one, as a share of the original, or as a text such as '50%'.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these or not positive.
+    """
+    share = None
+    if isinstance(value, str) and value.strip().endswith("%"):
+        try:
+            share = float(value.strip()[:-1]) / 100
+        except ValueError:
+            value = None
+    elif isinstance(value, float) and name != "seconds":
+        share = value
+    number = value if share is None else share
+    legal = isinstance(number, (int, float)) and not isinstance(number, bool)
+    if not legal or not isfinite(number) or number <= 0 or (share is not None and share > 1):
+        forms = "seconds above 0" if name == "seconds" else "a whole number, a share between 0 and 1"
+        raise ValueError(f"{name} of factorize is {value!r}; expected {forms}, or a share such as '50%'")
+    return number if share is None else share * original
+
+
+def spend_counts(
+    jobs: Sequence[Job], scene: Scene, *, name: str, budget: float, total: int, solver: Mapping[str, Any]
+) -> Plan:
+    """Split parameters or MACs, of which the network has ``total`` at the start.
+
+    Raises
+    ------
+    ValueError
+        If rank 1 in every layer still costs more.
+    """
+    costs = [_counted(job, name) for job in jobs]
+    choices, sensitivities = _choices(jobs, scene, costs, solver)
+    fixed = total - sum(cost[0] for cost in costs)
+    _affordable(name, budget, fixed + least(choices), total)
+    levels = allocate(choices, budget - fixed)
+    return Plan(levels, _reasons(levels, choices, name), sensitivities)
+
+
+def _counted(job: Job, name: str) -> list[float]:
+    """Cost of the dense layer, then of every level that is cheaper."""
+    cost = getattr(job, name)
+    dense = cost(0)
+    top = job.ladder.highest(lambda level: cost(level) < dense)
+    return [dense, *(cost(level) for level in range(1, top + 1))]
+
+
+def _choices(
+    jobs: Sequence[Job], scene: Scene, costs: Sequence[Sequence[float]], solver: Mapping[str, Any]
+) -> tuple[list[Choices], list[float | None]]:
+    """What each layer may become, its losses in shares of the squared output."""
+    expected = scene.first_output() if scene.batches else None
+    choices, sensitivities = [], []
+    for job, (dense, *steps) in zip(jobs, costs, strict=True):
+        errors, sensitivity = torch.zeros(0), None
+        if steps:
+            errors = error_curve(job.target, job.ladder, len(steps), solver)
+            if expected is not None:
+                sensitivity = _sensitivity(job, scene, errors, solver, expected)
+        weight = 1.0 if sensitivity is None else sensitivity**2
+        losses = [*(weight * errors.square()).tolist(), 0.0]
+        choices.append(Choices((*range(1, len(steps) + 1), 0), (*steps, dense), tuple(losses)))
+        sensitivities.append(sensitivity)
+    return choices, sensitivities
+
+
+def _sensitivity(
+    job: Job, scene: Scene, errors: Tensor, solver: Mapping[str, Any], expected: list[Tensor]
+) -> float | None:
+    """Change of the network's output for each unit of kernel error, from one quick layer."""
+    layer = quick_layer(job.target, job.ladder, probe_level(errors), solver)
+    return sensitivity_of(job, scene, for_all(job.target, layer), expected)
+
+
+def sensitivity_of(
+    job: Job, scene: Scene, layers: Sequence[nn.Module], expected: list[Tensor]
+) -> float | None:
+    """The same for layers that are there; None where they have no error."""
+    error = kernel_error(job.target, layers[0])
+    effect = scene.effect(job.target, layers, expected)
+    return effect / error if error > 1e-9 and isfinite(effect / error) else None
+
+
+def _affordable(name: str, budget: float, cheapest: float, total: float) -> None:
+    if cheapest > budget:
+        show = (lambda n: f"{n:.4g}") if name == "seconds" else (lambda n: f"{n:,.0f}")
+        raise ValueError(
+            f"{name}={show(budget)} cannot be reached: with every chosen layer at its cheapest "
+            f"{show(cheapest)} of {show(total)} remain; raise the budget, or choose more layers"
+        )
+
+
+def _reasons(levels: Sequence[int], choices: Sequence[Choices], name: str) -> list[str]:
+    """Why a layer stays dense; empty for others."""
+    what = {"parameters": "parameters", "macs": "MACs", "seconds": "time"}[name]
+    reasons = []
+    for level, choice in zip(levels, choices, strict=True):
+        alone = len(choice.useful().levels) == 1
+        dense = f"no rank saves {what}" if alone else "as the budget allows"
+        reasons.append("" if level else dense)
+    return reasons
+
+
+def spend_seconds(
+    network: nn.Module, jobs: Sequence[Job], scene: Scene, *, budget: float, solver: Mapping[str, Any],
+    timer: Timer, before: float,
+) -> Plan:  # fmt: skip
+    """Split a time: layers are timed alone to plan, and whole networks to keep the budget.
+
+    The times of layers do not quite add up to that of the network. So the plan's own budget is corrected by
+    what the network is found to take, until it takes between nine tenths of the budget and all of it.
+
+    Raises
+    ------
+    ValueError
+        If no trial keeps the budget.
+    """
+    costs = [_timed(job, timer) for job in jobs]
+    choices, sensitivities = _choices(jobs, scene, costs, solver)
+    cheapest, fixed = least(choices), before - sum(cost[0] for cost in costs)
+    best, levels, aim, fastest = None, None, budget, inf
+    for _ in range(TRIALS):
+        planned = allocate(choices, max(aim - fixed, cheapest))
+        if planned == levels:
+            break
+        levels = planned
+        taken = before if not any(levels) else timer(_stand_in(network, jobs, levels), scene.example)
+        fastest = min(fastest, taken)
+        if taken <= budget and (best is None or taken > best[1]):
+            best = (levels, taken)
+        if ENOUGH * budget <= taken <= budget or not any(levels):
+            break
+        aim *= budget / taken * (0.99 if taken > budget else 1.0)
+    if best is None:
+        _affordable("seconds", budget, fastest, before)
+    return Plan(best[0], _reasons(best[0], choices, "seconds"), sensitivities, (before, best[1]))
+
+
+def _timed(job: Job, timer: Timer) -> list[float]:
+    """Time of the dense layer, then of the levels with fewer MACs: a few measured, the others in between."""
+    dense, macs = job.seconds(0, timer), job.macs(0)
+    top = job.ladder.highest(lambda level: job.macs(level) < macs)
+    if not top:
+        return [dense]
+    levels = sorted({max(1, round(top ** (step / (TIMED_LEVELS - 1)))) for step in range(TIMED_LEVELS)})
+    times, costs = [job.seconds(level, timer) for level in levels], [dense]
+    for i, low in enumerate(levels[:-1]):
+        high = levels[i + 1]
+        slope = (times[i + 1] - times[i]) / (high - low)
+        costs += [times[i] + slope * (level - low) for level in range(low, high)]
+    return [*costs, times[-1]]
+
+
+def _stand_in(network: nn.Module, jobs: Sequence[Job], levels: Sequence[int]) -> nn.Module:
+    """A network of these ranks that was never fitted; in evaluation mode."""
+    made = [job.fresh(level) if level else None for job, level in zip(jobs, levels, strict=True)]
+    return replaced(network, [job.target for job in jobs], made).eval()
