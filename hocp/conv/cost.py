@@ -171,7 +171,7 @@ def separable_cost(
     channels: int, geometry: Geometry, input_size: Sequence[int], *, norm: bool = False, itemsize: int = 4
 ) -> Cost:
     """Cost of `SeparableDepthwise`: the middle of a CP block, with a batch norm behind each mode or none."""
-    block = Block(channels, channels, geometry, input_size)
+    block = Block(channels, channels, geometry, input_size, at_once=False)
     stages = [block.depthwise(channels, mode) for mode in range(geometry.order)]
     own = 2 * channels * geometry.order * norm
     return block.cost(stages, own=own, skip=None, itemsize=itemsize)

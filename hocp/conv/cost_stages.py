@@ -76,6 +76,9 @@ class Block:
     input_size : sequence of int
         Spatial.
     groups : int
+    at_once : bool
+        Whether the rank space is padded in all modes before its first stage, where torch's convolutions
+        cannot pad in passing.
     """
 
     def __init__(
@@ -86,12 +89,13 @@ class Block:
         input_size: Sequence[int],
         *,
         groups: int = 1,
+        at_once: bool = True,
     ) -> None:
         self.shape = (out_channels, in_channels // groups, *geometry.kernel_size)
         self.groups, self.geometry = groups, geometry
         self.input_size, self.output_size = tuple(input_size), geometry.output_size(input_size)
         self.size = list(input_size)
-        if not geometry.symmetric_zeros:  # the rank space is padded at once where torch cannot pad in passing
+        if at_once and not geometry.symmetric_zeros:
             self.size = [n + sum(pads) for n, pads in zip(input_size, geometry.padding, strict=True)]
 
     def enter(self, rank: int) -> Stage:
