@@ -69,7 +69,8 @@ def transduce(
     -----
     Only modules are seen. Code in a ``forward`` that counts modes from the front, such as ``x.mean((2, 3))``
     or ``torch.flatten(x, 1)``, must be replaced by modules (``nn.AdaptiveAvgPool2d(1)``, ``nn.Flatten()``) or
-    count from the back. A batch norm without running statistics takes those of all frames together.
+    count from the back. Hooks stay on layers that are changed in place and are lost with those that are
+    replaced. A batch norm without running statistics takes those of all frames together.
 
     Training then has two stages (Figure 1 of the paper): the new parameters alone, then everything.
 
@@ -151,7 +152,8 @@ def _objection(module: nn.Module) -> str | None:
     """Why a layer cannot be transduced, as a remark behind its class; None if it can be."""
     rule, kind, own = _rule_of(module), type(module), _own_tensors(module)
     if rule is object:
-        return f", which holds {', '.join(own)} itself" if own and any(module.children()) else ""
+        holder = own and next(module.children(), None) is not None
+        return f", which holds {', '.join(own)} itself" if holder else ""
     if not rule.__module__.startswith("torch."):
         return None
     if isinstance(module, _REBUILT):

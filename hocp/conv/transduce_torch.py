@@ -19,7 +19,7 @@ from hocp.conv.transduce_options import Options
 _UNCHANGED = (
     nn.Identity, nn.Linear, nn.Dropout, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.SyncBatchNorm,
     nn.ChannelShuffle, ChannelDropout,
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.RReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.RReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
     nn.Sigmoid, nn.LogSigmoid, nn.Tanh, nn.Tanhshrink, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh,
     nn.Hardshrink, nn.Softplus, nn.Softshrink, nn.Softsign, nn.Threshold,
     nn.ConstantPad1d, nn.ConstantPad2d, nn.ConstantPad3d, nn.ZeroPad1d, nn.ZeroPad2d, nn.ZeroPad3d,
@@ -133,13 +133,20 @@ def _dropout(dropout: nn.Module, options: Options) -> nn.Module:
 
 
 def _along(layer: nn.Module, options: Options) -> nn.Module:
-    """Counted from the back, a mode of a frame or of features stays the same."""
-    if layer.dim is not None and -options.order <= layer.dim < 0:
+    """The last mode is the last of a clip, too; others, such as channels or classes, are those of a frame."""
+    if layer.dim == -1:
         return layer
-    raise ValueError(
-        f"transduce got a {type(layer).__name__} with dim={layer.dim}, which is not the same mode of a clip; "
-        "use dim=-1 for features, nn.Softmax2d for channels"
-    )
+    if layer.dim in (0, -options.order - 2):
+        raise ValueError(
+            f"transduce got a {type(layer).__name__} with dim={layer.dim}, the batch, which will hold other "
+            "frames; use dim=1 for channels or classes, dim=-1 for the last mode"
+        )
+    return _per_frame(layer, options)
+
+
+def _prelu(layer: nn.PReLU, options: Options) -> nn.Module:
+    """With a number for each channel it must know where they are: last, behind `FramesLast`."""
+    return layer if layer.num_parameters == 1 else _per_frame(layer, options)
 
 
 @transduce_layer.register(nn.Flatten)
@@ -177,6 +184,7 @@ _RULES = {
         nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
         nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
     ),
+    _prelu: (nn.PReLU,),
     _dropout: (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
     _along: (nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.GLU),
     _per_frame: _PER_FRAME,

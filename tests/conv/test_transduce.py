@@ -201,6 +201,15 @@ def test_own_rules_see_every_new_mode():
     assert seen == [(2, 3, "identity", 1), (3, 2, "identity", 1)]
 
 
+@pytest.mark.parametrize("kind", ["cp-psi", "tucker", "tt", "resnext", "separable"])
+def test_exported_network_takes_any_batch_and_any_number_of_frames(kind):
+    moving = transduce(network(kind))
+    sizes = {0: torch.export.Dim("batch", max=64), 2: torch.export.Dim("frames", min=2, max=64)}
+    exported = torch.export.export(moving, (double(2, 3, 4, 17, 17),), dynamic_shapes=(sizes,)).module()
+    for clip in (double(3, 3, 6, 17, 17), double(5, 3, 2, 17, 17)):
+        torch.testing.assert_close(exported(clip), moving(clip), **EXACT)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_deepcopy_of_a_transduced_network_keeps_its_temporal_factors(kind):
     moving = transduce(network(kind))

@@ -90,9 +90,8 @@ def pruned():
     (lambda: nn.Sequential(CONV, nn.Flatten(0)), r"nn.Flatten\(0, -1\) in a network of order 2; expected"),
     (lambda: nn.Sequential(CONV, nn.Flatten(1, 4)), r"nn.Flatten\(1, 4\)"),
     (lambda: nn.Sequential(CONV, nn.Unflatten(1, (2, 3))), r"nn.Unflatten\(1, \(2, 3\)\).*features to"),
-    (lambda: nn.Sequential(CONV, nn.Softmax(1)), "Softmax with dim=1.*dim=-1"),
-    (lambda: nn.Sequential(CONV, nn.LogSoftmax(-3)), "LogSoftmax with dim=-3"),
-    (lambda: nn.Sequential(CONV, nn.GLU(1)), "GLU with dim=1"),
+    (lambda: nn.Sequential(CONV, nn.Softmax(0)), "Softmax with dim=0, the batch.*use dim=1 for"),
+    (lambda: nn.Sequential(CONV, nn.LogSoftmax(-4)), "LogSoftmax with dim=-4, the batch"),
     (lambda: nn.Sequential(CONV, nn.LayerNorm((2, 2, 3, 3))), r"LayerNorm over \(2, 2, 3, 3\).*at most 3"),
 ])  # fmt: skip
 def test_what_cannot_be_transduced(make, text):

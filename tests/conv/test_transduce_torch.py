@@ -35,6 +35,8 @@ def maps(order):
         "response": nn.LocalResponseNorm(3), "shuffle": nn.ChannelShuffle(2),
         "layer-space": nn.LayerNorm(SIZES[order]), "layer-frame": nn.LayerNorm((CHANNELS, *SIZES[order])),
         "rms-frame": nn.RMSNorm((CHANNELS, *SIZES[order])), "softmax-width": nn.Softmax(-1),
+        "softmax-mode": nn.LogSoftmax(-order), "softmax-channel": nn.Softmax(1), "gate": nn.GLU(1),
+        "softmin": nn.Softmin(order + 1), "prelu": nn.PReLU(), "prelu-each": nn.PReLU(CHANNELS),
         "max": most(3, stride=2, padding=1, ceil_mode=True), "max-wide": most(2, stride=1, dilation=2),
         "mean": mean(3, stride=2, padding=1, count_include_pad=False, ceil_mode=True),
         "adaptive-mean": least(3), "adaptive-max": largest(2), "lp": fold(2, 2),
@@ -90,8 +92,8 @@ def test_heads(order, modes):
     norm = [nn.BatchNorm1d(8)] if order > 1 else []  # of order 1 it is a norm of maps
     static = nn.Sequential(
         CONV[order](2, CHANNELS, 3, padding=1), each(order, "AdaptiveAvgPool")[0](3), nn.Flatten(),
-        nn.Linear(features, 8), *norm, nn.ReLU(), nn.GroupNorm(2, 8), nn.Dropout(), nn.LayerNorm(8),
-        nn.Linear(8, 5), nn.Softmax(-1),
+        nn.Linear(features, 8), *norm, nn.PReLU(8), nn.GroupNorm(2, 8), nn.Dropout(), nn.LayerNorm(8),
+        nn.Linear(8, 10), nn.GLU(1), nn.Softmax(1), nn.Softmax(-1),
     )  # fmt: skip
     static = with_statistics(static)
     clip = double(2, 2, *(4, 3)[:modes], *SIZES[order])

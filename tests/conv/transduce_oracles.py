@@ -27,7 +27,7 @@ def with_statistics(network: nn.Module) -> nn.Module:
         if isinstance(module, nn.modules.batchnorm._NormBase) and module.running_mean is not None:
             module.running_mean.normal_()
             module.running_var.uniform_(0.5, 2)
-        if isinstance(module, (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm)):
+        if isinstance(module, (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.PReLU)):
             for parameter in module.parameters():
                 nn.init.normal_(parameter)
     return network.double().eval()
