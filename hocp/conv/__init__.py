@@ -12,6 +12,7 @@ from hocp.conv import transduce_rules, transduce_torch  # noqa: F401  register t
 from hocp.conv.cost import cp_cost, dense_cost, separable_cost, tt_cost, tucker_cost
 from hocp.conv.cost_stages import Cost
 from hocp.conv.cp import CPConv
+from hocp.conv.dropout import drop_components_
 from hocp.conv.exchange import from_tltorch, load, save, to_tltorch
 from hocp.conv.factorize import factorize
 from hocp.conv.flop_figure import flop_figure_gflops
@@ -24,7 +25,8 @@ from hocp.conv.layer import FactorizedConv
 from hocp.conv.layer_cost import layer_cost
 from hocp.conv.nd import BatchNormNd, ConvNd, channels_last
 from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
-from hocp.conv.rank import adam_scales, lasso, prune_, rebalance_, soft_threshold_, sparsity
+from hocp.conv.prune import prune_
+from hocp.conv.rank import adam_scales, lasso, rebalance_, soft_threshold_, sparsity
 from hocp.conv.rank_for import matching_rank, rank_for
 from hocp.conv.report import FactorizationError, Factorized, LayerReport
 from hocp.conv.separable import SeparableDepthwise
@@ -54,6 +56,7 @@ __all__ = [
     "cp_conv",
     "cp_cost",
     "dense_cost",
+    "drop_components_",
     "factorize",
     "flop_figure_gflops",
     "freeze_except_temporal",

@@ -16,13 +16,15 @@ Adam-trained network go nearly together, whatever the task needs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from hocp.conv.cp import CPConv
+from hocp.conv.gates import distinct_weights, families, gated, uses
 
 
 class Sparsity(NamedTuple):
@@ -45,14 +47,14 @@ class Sparsity(NamedTuple):
 
 
 def lasso(module: nn.Module) -> Tensor:
-    """Sum of |weights| over all CP layers: the penalty of the paper's automatic rank selection.
+    """Sum of |weights| over all CP layers, shared ones once: the paper's penalty for rank selection.
 
     Raises
     ------
     ValueError
         If no CP layer learns its weights.
     """
-    return torch.stack([layer.weights.abs().sum() for _, layer in _gated(module)]).sum()
+    return torch.stack([weights.abs().sum() for weights in distinct_weights(module)]).sum()
 
 
 @torch.no_grad()
@@ -80,8 +82,7 @@ def soft_threshold_(
     """
     if not amount >= 0:
         raise ValueError(f"amount of soft_threshold_ is {amount!r}; expected at least 0: rate times penalty")
-    for _, layer in _gated(module):
-        weights = layer.weights
+    for weights in distinct_weights(module):
         if scales is not None and weights not in scales:
             continue
         threshold = amount if scales is None else amount / scales[weights]
@@ -110,20 +111,21 @@ def rebalance_(module: nn.Module) -> None:
 
     Without it a network dodges the penalty: it shrinks a weight and lets a factor's column grow. With a norm
     in rank space, the factor in front of it stays, since the norm takes its scale out, and the norm's own
-    scale and shift are balanced instead, which a ReLU lets pass.
+    scale and shift are balanced instead, which a ReLU lets pass. What layers share is scaled once, and its
+    norms go into the weights of each of them.
 
     Raises
     ------
     ValueError
         If no CP layer learns its weights.
     """
-    for _, layer in _gated(module):
-        norm = layer.rank_norm
-        for index, factor in enumerate(layer.factors):
-            if norm is None or index != 1:
-                _move_scale([factor], layer.weights)
-        if norm is not None:
-            _move_scale([norm.weight.unsqueeze(0), norm.bias.unsqueeze(0)], layer.weights)
+    for family in families(module):
+        for places in uses(family):
+            layers = [use.layer for use in places]
+            weighed = [layer for layer in family if any(layer.weights is other.weights for other in layers)]
+            can_take = all(layer.learn_weights for layer in layers) and set(weighed) <= set(layers)
+            if can_take and all(use.balanced for use in places):
+                _move_scale(places[0].tensors, layers)
 
 
 def sparsity(module: nn.Module) -> list[Sparsity]:
@@ -135,67 +137,21 @@ def sparsity(module: nn.Module) -> list[Sparsity]:
         If there is none.
     """
     rows = []
-    for name, layer in _gated(module):
+    for name, layer in gated(module):
         zeroed = int((layer.weights == 0).sum())
         rows.append(Sparsity(name, layer.rank, zeroed, zeroed / layer.rank))
     return rows
 
 
-@torch.no_grad()
-def prune_(module: nn.Module) -> None:
-    """Remove the components with weight zero: every tensor of the CP layers shrinks, the output stays.
+def _move_scale(parts: tuple[Tensor, ...], layers: list[CPConv]) -> None:
+    """Divide columns by their common norm, and multiply the layers' weights by it, once for each use.
 
-    The parameters are new objects afterwards; an optimizer made before must be made anew. A layer keeps at
-    least one component.
-
-    Raises
-    ------
-    ValueError
-        If no CP layer learns its weights.
+    Zero columns zero their weight.
     """
-    for _, layer in _gated(module):
-        keep = layer.weights != 0
-        if not keep.any():
-            keep[0] = True
-        if keep.all():
-            continue
-        layer.weights = _shrunk(layer.weights, keep)
-        layer.factors = nn.ParameterList(_shrunk(factor, keep) for factor in layer.factors)
-        if layer.rank_norm is not None:
-            _prune_norm(layer.rank_norm, keep)
-
-
-def _gated(module: nn.Module) -> Iterator[tuple[str, CPConv]]:
-    """CP layers that learn their weights; refuse a network without any."""
-    found = [
-        (name, layer)
-        for name, layer in module.named_modules()
-        if isinstance(layer, CPConv) and layer.learn_weights
-    ]
-    if not found:
-        raise ValueError(
-            f"{type(module).__name__} has no CPConv that learns its weights, so there is no rank to select; "
-            "build it with learn_weights=True"
-        )
-    return iter(found)
-
-
-def _move_scale(parts: list[Tensor], weights: Tensor) -> None:
-    """Divide columns by their common norm and multiply the weights by it; zero columns zero their weight."""
-    norms = torch.cat(parts).norm(dim=0)
+    norms = torch.cat([part.reshape(-1, part.shape[-1]) for part in parts]).norm(dim=0)
     safe = torch.where(norms > 0, norms, torch.ones_like(norms))
     for part in parts:
         part.div_(safe)
-    weights.mul_(norms)
-
-
-def _shrunk(parameter: nn.Parameter, keep: Tensor) -> nn.Parameter:
-    """The kept columns as a new parameter."""
-    return nn.Parameter(parameter[..., keep].clone(), requires_grad=parameter.requires_grad)
-
-
-def _prune_norm(norm: nn.Module, keep: Tensor) -> None:
-    """Shrink a batch norm of the rank channels."""
-    norm.num_features = int(keep.sum())
-    norm.weight, norm.bias = _shrunk(norm.weight, keep), _shrunk(norm.bias, keep)
-    norm.running_mean, norm.running_var = norm.running_mean[keep].clone(), norm.running_var[keep].clone()
+    for weights in {id(layer.weights): layer.weights for layer in layers}.values():
+        times = Counter(layer for layer in layers if layer.weights is weights)
+        weights.mul_(norms ** max(times.values()))

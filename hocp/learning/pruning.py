@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from hocp.clips import Frames, Windows
-from hocp.conv.rank import prune_, sparsity
+from hocp.conv import prune_, sparsity
 from hocp.learning.predict import predict
 
 

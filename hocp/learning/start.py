@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from hocp import networks
 from hocp.contracts import files
-from hocp.conv import CPConv, transduce
-from hocp.conv.rank import prune_
+from hocp.conv import CPConv, prune_, transduce
 from hocp.learning.losses import AFFECT, EXPRESSIONS
 from hocp.learning.seeding import number
 
