@@ -56,6 +56,8 @@ class CPConv(FactorizedConv):
     """
 
     IMPLEMENTATIONS = forms.IMPLEMENTATIONS
+    #: Chance of each component to be absent from a call in training; `drop_components_` sets it.
+    component_dropout = 0.0
 
     def __init__(
         self,
@@ -108,9 +110,12 @@ class CPConv(FactorizedConv):
         self._reset_shared()
 
     def _convolve(self, x: Tensor) -> Tensor:
+        weights = self.weights
+        if self.component_dropout:
+            weights = nn.functional.dropout(weights, self.component_dropout, self.training)
         return compute(
             x,
-            self.weights,
+            weights,
             tuple(self.factors),
             bias=self.bias,
             geometry=self.geometry,

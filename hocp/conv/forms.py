@@ -23,9 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import FUNCTIONS, add_bias, conv_nd, in_full_precision, pad, pointwise
-
-_CHANNELS_LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
+from hocp.conv.nd import FUNCTIONS, add_bias, channels_last, conv_nd, in_full_precision, pad, pointwise
 
 Psi = Callable[[Tensor], Tensor]
 
@@ -74,8 +72,8 @@ def dense(
             "no single linear convolution. Use 'views' or 'chain'"
         )
     kernel = kruskal_kernel(weights, factors)
-    if x.device.type == "cpu" and geometry.order in _CHANNELS_LAST:
-        kernel = kernel.contiguous(memory_format=_CHANNELS_LAST[geometry.order])
+    if x.device.type == "cpu":
+        kernel = channels_last(kernel)
     return conv_nd(x, kernel, bias=bias, geometry=geometry, groups=groups)
 
 
@@ -247,6 +245,7 @@ def choose(x: Tensor, factors: Sequence[Tensor], *, groups: int, psi: Psi | None
     (t, rank), c = factors[0].shape, factors[1].shape[0]
     taps = prod([factor.shape[0] for factor in factors[2:]])  # a list: torch.compile cannot take a generator
     dense_time = max(c, 16) * max(t, 16) * taps
-    if not torch.compiler.is_compiling():  # a compiled or exported layer must not depend on the sizes
+    # A compiled, exported or traced layer must not depend on the sizes.
+    if not torch.compiler.is_compiling() and not torch.jit.is_tracing():
         dense_time *= 1 + rank / max(x.shape[0] * prod(x.shape[2:]), 1)
     return "dense" if dense_time < rank * (c * groups + t + 250 * groups) else "views"
