@@ -70,6 +70,11 @@ class Hocp(Library):
         layer = self.layer("cp", tensors)
         return Gated(layer, layer.weights, lambda: penalty * hocp.conv.lasso(layer))
 
+    def drop_components(self, tensors, *, chance):
+        layer = self.layer("cp", tensors)
+        hocp.conv.drop_components_(layer, chance)
+        return layer
+
     def prune(self, layer):
         hocp.conv.prune_(layer)
         return layer

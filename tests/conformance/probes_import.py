@@ -72,7 +72,9 @@ def padding_mode(library, form):
 @probe("M7", IMPORT, "A bias is carried over; none is made up")
 def bias(library, form):
     conv = simple_conv(bias=True)
-    same(library.from_conv(form, conv, rank=ONE[form]).bias, conv.bias, what="bias")
+    carried_over = library.from_conv(form, conv, rank=ONE[form]).bias
+    holds(carried_over is not None, "the bias is gone")
+    same(carried_over, conv.bias, what="bias")
     holds(
         library.from_conv(form, simple_conv(bias=False), rank=ONE[form]).bias is None,
         "a bias from nowhere",

@@ -91,10 +91,7 @@ def outcome(asked: Probe, library) -> dict[str, str]:
 
     Asked of each form by itself, one wrong answer is enough to fail; the text then names the forms.
     """
-    if not asked.forms:
-        kind, text = _answer(asked, library)
-        return {"outcome": kind, "measured": _short(text)}
-    answers = {form: _answer(asked, library, form) for form in asked.forms}
+    answers = dict(each(asked, library))
     found = {kind for kind, _ in answers.values()}
     kind = next(kind for kind in (FAILS, NOT_OFFERED, NOT_RUN, PASSES) if kind in found)
     alike = [form for form, (of_form, _) in answers.items() if of_form == kind]
@@ -102,6 +99,12 @@ def outcome(asked: Probe, library) -> dict[str, str]:
     if kind != PASSES and len(alike) < len(answers):
         text = f"{', '.join(NAMES[form] for form in alike)}: {text}"
     return {"outcome": kind, "measured": _short(text)}
+
+
+def each(asked: Probe, library) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Outcome and text of each form, asked one after the other; of the form "" where the probe has none."""
+    for form in asked.forms or [""]:
+        yield form, _answer(asked, library, *([form] if form else []))
 
 
 def _answer(asked: Probe, *arguments) -> tuple[str, str]:
