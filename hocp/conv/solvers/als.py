@@ -28,7 +28,7 @@ from hocp.conv.solvers.fit import Clock
 
 GROWTH_PRICE = 0.01  # mu over the squared residual
 FIRST_MU, LEAST_MU, MOST_MU = 1e-2, 1e-15, 1.0
-MU_FALLS, MU_RISES = 0.8, 2.0
+MU_FALLS, MU_RISES = 0.5, 2.0
 NEAR_BOUND = 0.9  # of the allowed sensitivity: within this, mu does not fall
 EXACT = 1e-9  # relative error that counts as none
 ROUNDING = 1e-9

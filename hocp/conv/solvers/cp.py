@@ -139,7 +139,8 @@ def _race(problem: Problem, starts: Iterator[Form], limits: Limits) -> list[Desc
             break
     runs.sort(key=_badness)
     for place, run in enumerate(runs):
-        runs[place] = descend(problem, replace(run, status=None), limits)
+        if run.status != "non-finite":
+            runs[place] = descend(problem, replace(run, status=None), limits)
         if runs[place].status in SOUND:
             break
     return sorted(runs, key=_badness)
