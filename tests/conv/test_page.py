@@ -1,0 +1,61 @@
+"""The examples of hocp/conv/README.md run in order, as a reader would paste them; its links lead somewhere."""
+
+import re
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from hocp.conv import factorize, network_cost
+
+PAGE = Path(__file__).parents[2] / "hocp" / "conv" / "README.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+SECTIONS = {
+    title: re.findall(r"```python\n(.*?)```", body, re.DOTALL)
+    for title, body in re.findall(r"^### (.+?)\n(.*?)(?=^##)", TEXT, re.DOTALL | re.MULTILINE)
+}
+
+
+@pytest.fixture(scope="module")
+def names():
+    """What earlier examples have defined."""
+    torch.manual_seed(0)
+    return {}
+
+
+def count(network, batch):
+    """Stands for the clock: seconds at a gigahertz, one multiply-add each."""
+    return network_cost(network, batch.shape[1:], device="cpu").macs * len(batch) / 1e9
+
+
+@pytest.mark.parametrize("title", SECTIONS)
+def test_every_step_of_the_ladder_runs(title, names):
+    assert SECTIONS[title], f"{title} has no code"
+    if "latency" in title:  # the clock of a busy machine would decide the test; counts grow as times do
+        names["factorize"] = partial(factorize, timer=count)
+    for block in SECTIONS[title]:
+        exec(compile(block, f"{PAGE.name}, {title}", "exec"), names)
+
+
+def test_the_ladder_reaches_its_two_ends():
+    assert len(SECTIONS) >= 10
+    assert any("half its latency" in title for title in SECTIONS)
+    assert any("video network" in title for title in SECTIONS)
+
+
+def test_every_public_class_is_on_the_page():
+    import hocp.conv
+
+    classes = [name for name in hocp.conv.__all__ if isinstance(getattr(hocp.conv, name), type)]
+    layers = [name for name in classes if issubclass(getattr(hocp.conv, name), torch.nn.Module)]
+    assert [name for name in layers if f"`{name}`" not in TEXT and f"hocp.conv.{name}" not in TEXT] == []
+
+
+def test_links_lead_to_headings():
+    headings = {
+        re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
+        for line in TEXT.splitlines()
+        if line.startswith("#")
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= headings
