@@ -21,7 +21,7 @@ from hocp.conv.geometry import Geometry
 
 FUNCTIONS = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 _BATCH_NORMS = {1: nn.BatchNorm1d, 2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
-_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+_IMAGES_AND_CLIPS = (4, 5)  # numbers of modes that torch has a channels-last format for
 
 
 def pad(x: Tensor, geometry: Geometry) -> Tensor:
@@ -89,7 +89,9 @@ def add_bias(y: Tensor, bias: Tensor) -> Tensor:
 def in_full_precision(tensor: Tensor) -> AbstractContextManager:
     """Without autocast: a rebuilt kernel is as exact as its factors, and has their dtype."""
     device = tensor.device.type
-    return torch.autocast(device, enabled=False) if torch.is_autocast_enabled(device) else nullcontext()
+    known = torch.amp.is_autocast_available(device)  # not for 'meta', whose shapes are asked for all the same
+    on = known and torch.is_autocast_enabled(device)
+    return torch.autocast(device, enabled=False) if on else nullcontext()
 
 
 def pointwise(x: Tensor, matrix: Tensor, bias: Tensor | None = None, *, groups: int = 1) -> Tensor:
@@ -107,15 +109,15 @@ def channels_last(x: Tensor) -> Tensor:
     Factorized layers keep the format of their input and are faster in this one: their 1x1 stages are then
     plain matrix products. One call at the beginning of a network does for all its layers.
     """
-    last = _CHANNELS_LAST.get(x.dim())
-    return x if last is None else x.contiguous(memory_format=last)
+    if x.dim() not in _IMAGES_AND_CLIPS:
+        return x
+    return x.movedim(1, -1).contiguous().movedim(-1, 1)  # vmap knows no memory_format
 
 
 def in_format_of(y: Tensor, x: Tensor) -> Tensor:
     """``y`` in the memory format of ``x``, as torch's convolutions return it."""
-    last = _CHANNELS_LAST.get(x.dim())
-    if last is not None and not x.is_contiguous() and x.is_contiguous(memory_format=last):
-        return y.contiguous(memory_format=last)
+    if x.dim() in _IMAGES_AND_CLIPS and not x.is_contiguous() and x.movedim(1, -1).is_contiguous():
+        return channels_last(y)
     return y.contiguous()
 
 
@@ -130,7 +132,7 @@ def normalise(norm: nn.Module, z: Tensor) -> Tensor:
     But for images and clips the input is made contiguous: AOT autograd, on which compilers build, expects the
     gradient of torch's batch norm in the input's strides, and gets a contiguous one.
     """
-    return norm(z if z.dim() in _CHANNELS_LAST else z.contiguous())
+    return norm(z if z.dim() in _IMAGES_AND_CLIPS else z.contiguous())
 
 
 class BatchNormNd(_BatchNorm):
@@ -199,6 +201,7 @@ class ConvNd(nn.Module):
         batched = check_channels(x, self.in_channels, order=self.order, layer="ConvNd", like=self.weight)
         self.geometry.output_size(batched.shape[2:])
         y = conv_nd(batched, self.weight, geometry=self.geometry, bias=self.bias, groups=self.groups)
+        y = in_format_of(y, batched)
         return y if batched is x else y.squeeze(0)
 
     def extra_repr(self) -> str:
