@@ -24,6 +24,17 @@ def orthonormal_columns(size: int, rank: int) -> Tensor:
     return _side_by_side(_orthogonal(size, -(-rank // size)))[:, :rank]
 
 
+def orthonormal_frame(size: int, rank: int) -> Tensor:
+    """(size, rank) as `orthonormal_columns`, drawn without the columns that a thin matrix leaves out.
+
+    A core of 256 channels and 3 x 3 taps would need a rotation of 2304 dimensions, of which it keeps 256.
+    """
+    if rank >= size:
+        return orthonormal_columns(size, rank)
+    q, r = torch.linalg.qr(torch.randn(size, rank, dtype=torch.float64))
+    return q * r.diagonal().sign()
+
+
 def balanced_directions(sizes: Sequence[int], rank: int) -> list[Tensor]:
     """(K0, rank), (K1, rank), ..., unit columns whose products over the modes cover all directions alike.
 

@@ -146,9 +146,11 @@ class FactorizedConv(nn.Module, ABC):
     def _gain(self) -> float:
         """Second moment that a fresh block gives to its output, in units of that of its input.
 
-        A ReLU behind halves it, as one in rank space does; a skip brings half of the output.
+        A ReLU behind halves it, as one in rank space does. A projected skip brings half of the output. An
+        identity brings all of it, and what the block adds stays: 1 / 32 each, so that 18 blocks add less than
+        once what came in.
         """
-        return (2 if self.skip is None else 1) * (1 if self.rank_activation is None else 2)
+        return {None: 2, "projection": 1, "identity": 1 / 32}[self.skip] * (2 if self.rank_activation else 1)
 
     @torch.no_grad()
     def _reset_shared(self) -> None:

@@ -10,7 +10,7 @@ spatial sizes, time first; K0, ... taps.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import prod, sqrt
+from math import sqrt
 from typing import Any, Self
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from hocp.conv.checks import check_bias, check_rank, check_tensors
 from hocp.conv.forms import conv_mode, enter_rank_space, leave_rank_space
+from hocp.conv.init import orthonormal_frame
 from hocp.conv.layer import FactorizedConv, copy_into
 from hocp.conv.nd import conv_nd, in_full_precision, pad
 
@@ -76,10 +77,13 @@ class TTConv(FactorizedConv):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw numbers that keep the variance through a ReLU: 1 / fan-in a stage, 2 / fan-in in the last."""
+        """Draw orthonormal columns, which keep the variance; the last stage has twice that, for a ReLU."""
         for core in self.cores[:-1]:
-            core.normal_(0, sqrt(1 / prod(core.shape[:2])))
-        self.cores[-1].normal_(0, sqrt(self._gain / self.cores[-1].shape[0]))
+            left, taps, right = core.shape
+            core.copy_(orthonormal_frame(left * taps, right).reshape(core.shape))
+        rank, out, _ = self.cores[-1].shape
+        last = orthonormal_frame(out, rank) * sqrt(self._gain * out / rank)
+        self.cores[-1].copy_(last.t().unsqueeze(-1))
         self._reset_shared()
 
     def _convolve(self, x: Tensor) -> Tensor:

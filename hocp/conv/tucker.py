@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from hocp.conv.checks import check_bias, check_rank, check_tensors, whole
 from hocp.conv.forms import conv_mode, depthwise, enter_rank_space, leave_rank_space
 from hocp.conv.geometry import Geometry
-from hocp.conv.init import balanced_directions
+from hocp.conv.init import balanced_directions, orthonormal_frame
 from hocp.conv.layer import FactorizedConv, copy_into
 from hocp.conv.nd import conv_nd, in_full_precision, pad
 
@@ -94,13 +94,15 @@ class TuckerConv(FactorizedConv):
 
     @torch.no_grad()
     def reset_parameters(self) -> None:
-        """Draw numbers that keep the variance through a ReLU: 1 / fan-in a stage, 2 / fan-in in the last."""
-        for tensor, fan_in in (
-            (self.factors[1], self.factors[1].shape[0]),
-            (self.core, prod(self.core.shape[1:])),
-            (self.factors[0], self.rank[0] / self._gain),
-        ):
-            tensor.normal_(0, sqrt(1 / fan_in))
+        """Draw orthonormal columns, which keep the variance; the last stage has twice that, for a ReLU."""
+        out, (rank_out, rank_in) = self.out_channels, self.rank
+        core = orthonormal_frame(self.core[0].numel(), rank_out)
+        last = orthonormal_frame(out, rank_out) * sqrt(self._gain * out / rank_out)
+        copy_into([
+            (self.core, core.t().reshape(self.core.shape)),
+            (self.factors[0], last),
+            (self.factors[1], orthonormal_frame(self.factors[1].shape[0], rank_in)),
+        ])  # fmt: skip
         if self.mode_factors:
             sizes = [factor.shape[0] for factor in self.mode_factors]
             fresh = balanced_directions(sizes, self.rank[1])
