@@ -108,7 +108,7 @@ def test_special_numbers_and_views_keep_their_bits(tmp_path):
     assert same_bits(layer, load(tmp_path / "a.safetensors"))
 
 
-def test_the_same_layer_gives_the_same_bytes_in_every_process(tmp_path):
+def test_the_same_layer_gives_the_same_bytes_in_every_process(tmp_path, root):
     """safetensors itself writes several metadata entries in an order of chance."""
     code = (
         "import sys, torch; from hocp.conv import CPConv; from hocp.conv.exchange import save\n"
@@ -116,11 +116,11 @@ def test_the_same_layer_gives_the_same_bytes_in_every_process(tmp_path):
     )
     paths = [tmp_path / f"{number}.safetensors" for number in range(2)]
     for path in paths:
-        subprocess.run([sys.executable, "-c", code, path], check=True)
+        subprocess.run([sys.executable, "-c", code, path], check=True, cwd=root)
     assert len({path.read_bytes() for path in paths}) == 1
 
 
-def test_a_fresh_process_loads_it_and_gives_the_same_output(tmp_path):
+def test_a_fresh_process_loads_it_and_gives_the_same_output(tmp_path, root):
     torch.manual_seed(0)
     layer, x = (
         transduce(CPConv(3, 4, (3, 3), rank=5, bias=True, rank_norm="batch")),
@@ -136,7 +136,7 @@ def test_a_fresh_process_loads_it_and_gives_the_same_output(tmp_path):
         "print(json.dumps(layer(x).double().tolist()))"
     )
     command = [sys.executable, "-c", code, tmp_path / "layer.safetensors", json.dumps(x.double().tolist())]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, env=None).stdout
+    told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=root).stdout
     assert torch.equal(torch.tensor(json.loads(told)), layer.eval()(x))
 
 
