@@ -98,9 +98,13 @@ def _next_order(layer: nn.Module, options: Options) -> Callable[..., nn.Module] 
 
 
 def _pool(pool: nn.Module, options: Options) -> nn.Module:
-    """Indices count within a frame, so a pool that returns them stays as it is."""
+    """Indices count within a frame, so a pool that returns them stays as it is.
+
+    So does a padded average: torch's of order 3 refuses frames smaller than the window, padding or not.
+    """
     made = _next_order(pool, options)
-    if made is None or getattr(pool, "return_indices", False):
+    padded_mean = isinstance(pool, nn.AvgPool2d) and any(_each(pool.padding, 2))
+    if made is None or getattr(pool, "return_indices", False) or padded_mean:
         return _per_frame(pool, options)
     sizes = {"kernel_size": 1, "stride": 1, "padding": 0, "dilation": 1}
     given = {
@@ -151,16 +155,15 @@ def _prelu(layer: nn.PReLU, options: Options) -> nn.Module:
 
 @transduce_layer.register(nn.Flatten)
 def _flatten(flatten: nn.Flatten, options: Options) -> nn.Module:
-    """Features of each frame for linear layers; otherwise within the frame."""
+    """Features of each frame for linear layers."""
     modes = options.order + 2
-    ends = (flatten.start_dim, flatten.end_dim)
-    start, end = (dim % modes if -modes <= dim < modes else 0 for dim in ends)
-    if not start or not end:
+    if flatten.start_dim not in (1, 1 - modes) or flatten.end_dim not in (-1, modes - 1):
         raise ValueError(
             f"transduce got nn.Flatten({flatten.start_dim}, {flatten.end_dim}) in a network of order "
-            f"{options.order}; expected nn.Flatten(), or modes behind the batch"
+            f"{options.order}; expected nn.Flatten(), which makes features of a frame. What lies behind "
+            "others has another order: wrap all of it into one PerFrame"
         )
-    return FramesLast() if (start, end) == (1, modes - 1) else _per_frame(flatten, options)
+    return FramesLast()
 
 
 @transduce_layer.register(nn.Unflatten)

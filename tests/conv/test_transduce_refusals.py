@@ -89,6 +89,8 @@ def pruned():
     (nn.Sequential, "orders none"),
     (lambda: nn.Sequential(CONV, nn.Flatten(0)), r"nn.Flatten\(0, -1\) in a network of order 2; expected"),
     (lambda: nn.Sequential(CONV, nn.Flatten(1, 4)), r"nn.Flatten\(1, 4\)"),
+    (lambda: nn.Sequential(CONV, nn.Flatten(2)), r"nn.Flatten\(2, -1\).*PerFrame"),
+    (lambda: nn.Sequential(CONV, nn.Flatten(1, 2)), r"nn.Flatten\(1, 2\)"),
     (lambda: nn.Sequential(CONV, nn.Unflatten(1, (2, 3))), r"nn.Unflatten\(1, \(2, 3\)\).*features to"),
     (lambda: nn.Sequential(CONV, nn.Softmax(0)), "Softmax with dim=0, the batch.*use dim=1 for"),
     (lambda: nn.Sequential(CONV, nn.LogSoftmax(-4)), "LogSoftmax with dim=-4, the batch"),

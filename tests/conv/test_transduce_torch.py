@@ -2,11 +2,14 @@
 
 import pytest
 import torch
+from conv_cases import examples
 from conv_oracles import EXACT, double
+from hypothesis import given, reject
+from hypothesis import strategies as st
 from torch import nn
 from transduce_oracles import frame_by_frame, with_statistics
 
-from hocp.conv import PerFrame, transduce, transduce_layer
+from hocp.conv import CPConv, PerFrame, TTConv, TuckerConv, transduce, transduce_layer
 from hocp.conv.frames import ChannelDropout
 
 CHANNELS = 4
@@ -51,13 +54,11 @@ def maps(order):
         "alpha": nn.FeatureAlphaDropout(),
         "activations": nn.Sequential(nn.PReLU(CHANNELS), nn.Hardtanh(), nn.Mish(), nn.Softplus()),
         "linear": nn.Linear(SIZES[order][-1], 5), "nothing": nn.Sequential(),
-        "flat-space": nn.Flatten(2),
         "depthwise": CONV[order](CHANNELS, CHANNELS, 3, padding=1, groups=CHANNELS),
     }  # fmt: skip
     if order > 1:
         layers["mean-divided"] = mean(2, divisor_override=3)
         layers["adaptive-mixed"] = least((2, None, 3)[:order])
-        layers["flat-channels"] = nn.Flatten(1, 2)
     if order == 2:
         layers |= {
             "pixel": nn.PixelShuffle(2), "unpixel": nn.PixelUnshuffle(2),
@@ -74,13 +75,39 @@ CASES = [(order, name) for order in SIZES for name in maps(order)]
 @pytest.mark.parametrize("modes", [1, 2])
 @pytest.mark.parametrize(("order", "name"), CASES, ids=lambda value: str(value))
 def test_layer_sees_one_frame_at_a_time(order, name, modes):
-    """A convolution before it tells the order; 'flat' results end the network."""
+    """A convolution before it tells the order."""
     torch.manual_seed(0)
     static = with_statistics(nn.Sequential(CONV[order](2, CHANNELS, 1), maps(order)[name]))
     clip = double(2, 2, *(3, 2)[:modes], *SIZES[order])
     expected = frame_by_frame(static, clip, modes=modes)
     assert expected.flatten(3).std(dim=2).max() > 1e-3  # frames differ
     torch.testing.assert_close(transduce(static, kernel_size=(3,) * modes)(clip), expected, **EXACT)
+
+
+@examples(60)
+@given(st.data())
+def test_random_networks(data):
+    """Layers in any sequence that the static network can run."""
+    order, modes = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 2))
+    torch.manual_seed(data.draw(st.integers(0, 999)))
+    kinds = {
+        "dense": CONV[order](2, CHANNELS, 3, padding=1),
+        "cp": CPConv(2, CHANNELS, (3,) * order, rank=3, padding=1),
+        "tucker": TuckerConv(2, CHANNELS, (3,) * order, rank=2, stride=2, padding=1),
+        "train": TTConv(2, CHANNELS, (2,) * order, rank=2, groups=2, padding="same"),
+    }  # fmt: skip
+    known = maps(order)
+    names = data.draw(st.lists(st.sampled_from(sorted(known)), min_size=2, max_size=5))
+    layers = [known[name] for name in names]  # one name twice is one layer used twice
+    static = with_statistics(nn.Sequential(kinds[data.draw(st.sampled_from(sorted(kinds)))], *layers))
+    clip = double(2, 2, *(3, 2)[:modes], *SIZES[order])
+    try:
+        expected = frame_by_frame(static, clip, modes=modes)
+    except (RuntimeError, ValueError, AssertionError):
+        reject()  # sizes that do not fit
+    taps = data.draw(st.sampled_from([(3, 3), (2, 3), (1, 5)]))[:modes]
+    moving = transduce(static, kernel_size=taps, centre=tuple(data.draw(st.integers(0, k - 1)) for k in taps))
+    torch.testing.assert_close(moving(clip), expected, **EXACT)
 
 
 @pytest.mark.parametrize("modes", [1, 2])
@@ -148,6 +175,19 @@ def test_fractional_pooling_draws_as_before(order):
     assert y.shape == (2, 2, 5, *(2,) * order)
     constant = y[:, :, 2].flatten(2)
     assert torch.equal(constant, constant[..., :1].expand_as(constant))
+
+
+def test_padded_average_of_frames_smaller_than_its_window():
+    """Torch's average of order 3 refuses these, whatever the padding; that of order 2 does not."""
+    static = nn.Sequential(nn.Conv2d(2, 2, 1), nn.AvgPool2d(3, padding=1, stride=1)).double()
+    clip = double(2, 2, 3, 2, 2)
+    torch.testing.assert_close(transduce(static)(clip), frame_by_frame(static, clip), **EXACT)
+
+
+def test_flatten_is_known_by_either_count():
+    static = nn.Sequential(nn.Conv2d(2, 2, 1), nn.Flatten(-3, 3)).double()
+    clip = double(2, 2, 3, *SIZES[2])
+    torch.testing.assert_close(transduce(static)(clip), frame_by_frame(static, clip, dim=1), **EXACT)
 
 
 def test_unbatched_maps():
