@@ -17,8 +17,8 @@ PSI = {"rank_norm": "batch", "rank_activation": "relu"}
 def through_18_layers(make, *, order, channels, seeds, relu=True):
     """Second moment behind each layer, mean over draws of the network.
 
-    The variance of activations is one over draws: a single narrow network is off by luck, which makes its
-    logarithm wander, for dense layers as well (standard deviation behind 18 layers of 64 channels: 0.7 to 1.2).
+    The variance of activations is one over draws. A single narrow network is off by luck, one of dense layers
+    too: the logarithm behind 18 of them with 64 channels has a standard deviation of 0.7 to 1.2.
     """
     runs = []
     for seed in range(seeds):
