@@ -305,3 +305,18 @@ def test_an_older_file_survives_a_save_that_fails(tmp_path):
     with pytest.raises(ValueError):
         save(nn.Sequential(CPConv(3, 4, (3,), rank=2), nn.LazyLinear(3)), path)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("kind, rank", [(CPConv, 3), (TuckerConv, (2, 3)), (TTConv, (2, 3, 2))])
+def test_a_dense_convolution_of_this_very_rank_goes_there_and_back(tmp_path, kind, rank):
+    torch.manual_seed(0)
+    layer = kind(4, 6, (3, 3), rank=rank, dtype=torch.float64, bias=True, padding=(0, 2), stride=(2, 1))
+    dense = layer.to_dense()
+    assert torch.equal(dense.weight, layer.to_kernel()) and torch.equal(dense.bias, layer.bias)
+    again = kind.from_conv(dense, rank=rank)
+    assert again.relative_error < 1e-6 and again.options() == layer.options()
+    torch.testing.assert_close(again.to_kernel(), layer.to_kernel(), rtol=1e-5, atol=1e-5)
+    save(again, tmp_path / "again.safetensors")
+    loaded = load(tmp_path / "again.safetensors")
+    assert torch.equal(loaded.to_dense().weight, again.to_dense().weight) and loaded.fit == again.fit
+    assert loaded.fit.seconds == again.fit.seconds  # which == leaves out
