@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from torch import nn
 
 from hocp.conv import convert
@@ -22,6 +23,7 @@ from hocp.conv.targets import Selection, find, for_all, replaced
 from hocp.conv.tucker import TuckerConv
 
 OPTIONS = ("implementation", "learn_weights")
+BUDGETS = ("parameters", "macs", "seconds")
 
 
 def factorize(
@@ -104,25 +106,26 @@ def factorize(
     if tolerance is not None and not tolerance >= 0:
         raise ValueError(f"tolerance of factorize is {tolerance!r}; expected a number of at least 0, or None")
     targets = find(network, list(rank) if isinstance(rank, Mapping) and layers is None else layers)
-    scene = Scene.of(network, targets, calibration, input_size)
-    jobs, solver = jobs_of(scene, targets, kind, options), dict(solver or {})
-    if name in ("macs", "seconds") and scene.example is None:
-        raise ValueError(f"factorize with {name}={goal!r} needs calibration data or input_size")
-    if name == "rank":
-        choices, plan = [_by_rank(job, goal) for job in jobs], None
-    elif name == "max_error":
-        choices, plan = [(None, "")] * len(jobs), None
-    else:
-        plan = _by_budget(network, jobs, scene, name, goal, solver, timer)
-        choices = [
-            (job.ladder.rank(level) if level else None, why)
-            for job, level, why in zip(jobs, plan.levels, plan.reasons, strict=True)
+    with torch.random.fork_rng(devices=[]):  # examples and fresh layers leave the caller's numbers alone
+        scene = Scene.of(network, targets, calibration, input_size)
+        jobs, solver = jobs_of(scene, targets, kind, options), dict(solver or {})
+        if name in ("macs", "seconds") and scene.example is None:
+            raise ValueError(f"factorize with {name}={goal!r} needs calibration data or input_size")
+        plan = _by_budget(network, jobs, scene, name, goal, solver, timer) if name in BUDGETS else None
+        wanted = [_by_rank(job, goal) for job in jobs] if name == "rank" else _planned(jobs, plan)
+        made = [
+            _make(job, rank, why, max_error, solver, options)
+            for job, (rank, why) in zip(jobs, wanted, strict=True)
         ]
-    made = [
-        _make(job, rank, why, max_error if name == "max_error" else None, solver, options)
-        for job, (rank, why) in zip(jobs, choices, strict=True)
-    ]
-    return _finished(network, jobs, scene, made, plan, tolerance)
+        return _finished(network, jobs, scene, made, plan, tolerance)
+
+
+def _planned(jobs: Sequence[Job], plan: Plan | None) -> list[tuple[Rank | None, str]]:
+    """Ranks of a plan, with the reason for those that stay dense; under an error bound all are yet open."""
+    if plan is None:
+        return [(None, "")] * len(jobs)
+    levels = zip(jobs, plan.levels, plan.reasons, strict=True)
+    return [(job.ladder.rank(level) if level else None, why) for job, level, why in levels]
 
 
 def _only_one(goals: Mapping[str, Any]) -> tuple[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 from torch import Tensor
 
@@ -18,7 +19,7 @@ from hocp.conv.solvers.cp import (
     zero_form,
 )
 from hocp.conv.solvers.fit import MAX_BYTES, SECONDS, Clock, Fit, check_max_error, check_memory, check_whole
-from hocp.conv.solvers.starts import Slices
+from hocp.conv.solvers.starts import Slices, from_pencil
 
 SEARCH_ITERATIONS = 100
 LEAST_ERROR = 1e-9  # below it the search asks for an exact form
@@ -87,7 +88,7 @@ def _search(slices: Slices, limits: Limits, seed: int, max_bytes: int) -> tuple[
     while high - low > 1 and not limits.clock.over:
         run = _attempt(slices, rank, limits, seed, max_bytes)
         runs.append(run)
-        if run.best is not None and run.best.error <= limits.target:
+        if _error(run) <= limits.target:
             found, high = run, rank
         else:
             low = rank
@@ -99,8 +100,20 @@ def _search(slices: Slices, limits: Limits, seed: int, max_bytes: int) -> tuple[
 
 
 def _attempt(slices: Slices, rank: int, limits: Limits, seed: int, max_bytes: int) -> Descent:
-    """One rank, from the start that needs no luck."""
+    """One rank, from the start that needs no luck; where that fails, from the algebraic one.
+
+    The latter finds kernels whose own rank is this low, which sweeps from the former may never reach.
+    """
     problem = slices.problem
     needed = working_bytes(problem.shape, rank)
     check_memory(needed, max_bytes, shape=problem.shape, what=f"rank {rank}")
-    return descend(problem, Descent(slices.form(rank, seed=seed)), limits)
+    run = descend(problem, Descent(slices.form(rank, seed=seed)), limits)
+    algebraic = None if _error(run) <= limits.target else from_pencil(problem, rank, seed=seed)
+    if algebraic is None:
+        return run
+    return min(run, descend(problem, Descent(algebraic), limits), key=_error)
+
+
+def _error(run: Descent) -> float:
+    """Of the best sound form, infinite where there is none."""
+    return inf if run.best is None else run.best.error
