@@ -80,7 +80,13 @@ def image(order: int, *, batch: int | None = 2, dtype: torch.dtype = torch.float
 
 def gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
     """Of a fixed function of all outputs, with respect to the input and every parameter."""
+    return both(module, x)[1]
+
+
+def both(module: nn.Module, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """Outputs and `gradients` of one call."""
     x = x.detach().requires_grad_()
-    outputs = module(x)
-    total = sum(y.square().sum() for y in (outputs if isinstance(outputs, tuple) else (outputs,)))
-    return list(torch.autograd.grad(total, [x, *module.parameters()]))
+    found = module(x)
+    outputs = list(found) if isinstance(found, tuple) else [found]
+    total = sum(y.square().sum() for y in outputs)
+    return outputs, list(torch.autograd.grad(total, [x, *module.parameters()]))
