@@ -152,6 +152,11 @@ def test_terms_that_have_blown_up_are_brought_back_which_plain_least_squares_doe
     assert run.status == "degenerate" and run.best.sensitivity <= 5 and run.best.error < 0.05
 
 
+def test_long_cancelling_terms_are_flagged_before_they_reach_the_bound():
+    fit = fit_cp(w_state(), 2, max_sensitivity=1000)[2]
+    assert fit.status == "degenerate" and 5 < fit.sensitivity < 900
+
+
 def test_longer_kernels_without_a_best_fit_are_flagged():
     statuses = []
     for seed in range(6):
@@ -214,6 +219,14 @@ def test_the_time_cap_is_looked_at_before_every_sweep(monkeypatch):
     assert 5 < fit.iterations < 15 and fit.restarts == 0
     monkeypatch.undo()
     assert_sound(kernel, 7, result, bound=10)
+
+
+def test_every_start_gets_its_turn_however_many_iterations_are_allowed(monkeypatch):
+    kernel = normal((16, 16, 3), np.random.default_rng(0))
+    ticks = iter(range(10**6))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
+    fit = fit_cp(kernel, 20, seconds=200, iterations=10**6, tolerance=0)[2]
+    assert fit.restarts == 2 and 150 < fit.iterations < 200
 
 
 def test_the_iteration_cap_is_told():

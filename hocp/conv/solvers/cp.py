@@ -118,7 +118,7 @@ def working_bytes(shape: tuple[int, ...], rank: int) -> int:
     """Memory that a fit takes at its peak: copies of the kernel, its contractions, Gram matrices, factors."""
     longest, *others = sorted(shape, reverse=True)
     contracted = math.prod(others)
-    return 8 * (6 * longest * contracted + 3 * rank * contracted + 4 * rank**2 + 8 * rank * sum(shape))
+    return 8 * (7 * longest * contracted + 3 * rank * contracted + 4 * rank**2 + 8 * rank * sum(shape))
 
 
 def _starts(problem: Problem, rank: int, seed: int, restarts: int) -> Iterator[Form]:
@@ -202,7 +202,7 @@ def _reason(run: Descent, limits: Limits) -> str:
         return "exact"
     if run.best.error <= limits.target:
         return f"error at most {limits.target:g}"
-    return f"gain below {limits.tolerance:g} for each iteration"
+    return f"gain of at most {limits.tolerance:g} for each iteration"
 
 
 def zero_form(shape: tuple[int, ...], rank: int) -> tuple[Tensor, list[Tensor]]:
