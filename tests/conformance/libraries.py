@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from probing import NotOffered
 from torch import Tensor, nn
 
@@ -88,12 +89,14 @@ class Library:
         """A CP layer whose components are dropped at random while it trains."""
         raise NotOffered("no dropout of components")
 
-    def prune(self, layer: nn.Module) -> nn.Module:
-        """The layer without its components of weight zero."""
+    def prune(self, layer: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> nn.Module:
+        """The layer without its components of weight zero, which the optimizer forgets."""
         raise NotOffered("no pruning")
 
-    def rank_for(self, channels: tuple[int, int], kernel: tuple[int, ...], *, share: float) -> nn.Module:
-        """A CP layer with this share of the dense parameters."""
+    def rank_for(
+        self, channels: tuple[int, int], kernel: tuple[int, ...], *, share: float, of: str
+    ) -> nn.Module:
+        """A CP layer with this share of the dense 'parameters' or 'multiply-adds'."""
         raise NotOffered("no rank from a budget")
 
     def transduce(self, module: nn.Module, *, taps=3, init: str = "identity") -> nn.Module:
@@ -123,6 +126,10 @@ class Library:
     def load(self, path: Path) -> nn.Module:
         """Read it back without executing anything that the file says."""
         raise NotOffered("no file format")
+
+    def there_and_back(self, layer: nn.Module) -> nn.Module:
+        """To a layer of the other library, and from that to an own one."""
+        raise NotOffered("no exchange with other libraries")
 
     def requirements(self) -> list[str]:
         """Distributions that the package says it needs."""

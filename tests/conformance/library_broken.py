@@ -43,6 +43,9 @@ class Blurred(Hocp):
     def transduce(self, *args, **options):
         return _hooked(super().transduce(*args, **options), blur)
 
+    def there_and_back(self, layer):
+        return _hooked(super().there_and_back(layer), blur)
+
     def transduce_network(self, *args, **options):
         return _hooked(super().transduce_network(*args, **options), blur)
 
@@ -80,8 +83,8 @@ class Careless(Hocp):
     def import_within(self, conv, *, rank, tolerance):
         return self.from_conv("cp", conv, rank=rank)
 
-    def rank_for(self, channels, kernel, *, share):
-        return super().rank_for(channels, kernel, share=1.0)
+    def rank_for(self, channels, kernel, *, share, of):
+        return super().rank_for(channels, kernel, share=1.0, of=of)
 
     def transduce(self, module, *, taps=3, init="identity"):
         return super().transduce(module, taps=taps, init=init).requires_grad_(False)

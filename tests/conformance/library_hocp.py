@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.util import find_spec
 from pathlib import Path
 
 from libraries import Gated, Library
+from probing import NotRun
 from torch import nn
 
 import hocp.conv
@@ -75,14 +77,18 @@ class Hocp(Library):
         hocp.conv.drop_components_(layer, chance)
         return layer
 
-    def prune(self, layer):
-        hocp.conv.prune_(layer)
+    def prune(self, layer, optimizer=None):
+        hocp.conv.prune_(layer, optimizer)
         return layer
 
-    def rank_for(self, channels, kernel, *, share):
+    def rank_for(self, channels, kernel, *, share, of):
         dense = nn.Conv2d(*channels, kernel, bias=False, device="meta").weight.numel()
-        rank = hocp.conv.matching_rank(*channels, kernel, parameters=round(share * dense), weights=True)
-        return self.fresh("cp", channels, kernel, rank=rank)
+        budgets = {
+            "parameters": {"parameters": round(share * dense)},
+            "multiply-adds": {"macs": round(share * dense * 64), "input_size": (8, 8), "padding": 1},
+        }
+        rank = hocp.conv.rank_for("cp", *channels, kernel, **budgets[of])
+        return self.fresh("cp", channels, kernel, rank=getattr(rank, "rank", rank))
 
     def transduce(self, module, *, taps=3, init="identity"):
         return hocp.conv.transduce(module, kernel_size=taps, init=init)
@@ -110,6 +116,11 @@ class Hocp(Library):
 
     def load(self, path):
         return hocp.conv.load(path.with_suffix(".safetensors"))
+
+    def there_and_back(self, layer):
+        if find_spec("tltorch") is None:
+            raise NotRun("tensorly-torch is not installed")
+        return hocp.conv.from_tltorch(hocp.conv.to_tltorch(layer))
 
     def requirements(self):
         """From where the package's metadata are made, since it is used in place."""

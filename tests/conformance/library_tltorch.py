@@ -94,7 +94,9 @@ class TensorLyTorch(Library):
         tltorch.tensor_hooks.tensor_dropout(layer.weight, p=chance)
         return layer
 
-    def rank_for(self, channels, kernel, *, share):
+    def rank_for(self, channels, kernel, *, share, of):
+        if of != "parameters":
+            raise NotOffered("parameters only")
         return self.fresh("cp", channels, kernel, rank=share)
 
     def transduce(self, module, *, taps=3, init="identity"):

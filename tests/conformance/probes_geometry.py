@@ -18,36 +18,36 @@ def agree(library, form, kernel, *, size=None, bias=None, groups=1, x=None, **op
     return layer
 
 
-@probe("G1", GEOMETRY, "CP layers of order 1, 2 and 3 equal their kernel's convolution", source=CONV)
+@probe("G1", GEOMETRY, "CP of order 1, 2 and 3 is the convolution with its kernel", source=CONV)
 def cp(library):
     for order in (1, 2, 3):
         agree(library, "cp", (3, 2, 3)[:order], padding=1)
 
 
-@probe("G2", GEOMETRY, "Tucker layers of order 1, 2 and 3 do", source=CONV)
+@probe("G2", GEOMETRY, "Tucker of order 1, 2 and 3 is, too", source=CONV)
 def tucker(library):
     for order in (1, 2, 3):
         agree(library, "tucker", (3, 2, 3)[:order], padding=1)
 
 
-@probe("G3", GEOMETRY, "Tensor-train layers of order 1, 2 and 3 do", source=CONV)
+@probe("G3", GEOMETRY, "Tensor train of order 1, 2 and 3 is, too", source=CONV)
 def tensor_train(library):
     for order in (1, 2, 3):
         agree(library, "tt", (3, 2, 3)[:order], padding=1)
 
 
-@probe("G4", GEOMETRY, "CP layers of order 4 and 5 do", source=ORDERS)
+@probe("G4", GEOMETRY, "CP of order 4 and 5 is, too", source=ORDERS)
 def cp_of_high_order(library):
     agree(library, "cp", (3, 2, 3, 2), padding=1)
     agree(library, "cp", (2, 1, 3, 2, 2), stride=(1, 1, 2, 1, 1))
 
 
-@probe("G5", GEOMETRY, "Tucker layers of order 4 do", source=ORDERS)
+@probe("G5", GEOMETRY, "Tucker of order 4 is, too", source=ORDERS)
 def tucker_of_high_order(library):
     agree(library, "tucker", (3, 2, 3, 2), padding=1)
 
 
-@probe("G6", GEOMETRY, "Tensor-train layers of order 4 do", source=ORDERS)
+@probe("G6", GEOMETRY, "Tensor train of order 4 is, too", source=ORDERS)
 def tensor_train_of_high_order(library):
     agree(library, "tt", (3, 2, 3, 2), padding=1)
 

@@ -36,7 +36,7 @@ def carried(library, form, order=2, **options):
     same(library.from_conv(form, conv, rank=rank)(x), conv(x), tolerance=FITTED)
 
 
-@probe("M1", IMPORT, "Conv1d, Conv2d and Conv3d")
+@probe("M1", IMPORT, "Conv1d, Conv2d and Conv3d are imported")
 def orders(library, form):
     for order in CONV:
         carried(library, form, order, padding=1)
@@ -47,7 +47,7 @@ def stride(library, form):
     carried(library, form, 3, stride=(1, 2, 2), padding=1)
 
 
-@probe("M3", IMPORT, "Each mode's padding and dilation are", source="tensorly/torch#32")
+@probe("M3", IMPORT, "Each mode's padding and dilation are carried over", source="tensorly/torch#32")
 def padding_and_dilation(library, form):
     carried(library, form, 2, padding=(0, 2), dilation=(1, 2))
 

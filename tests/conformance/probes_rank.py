@@ -141,8 +141,48 @@ def pruning(library):
     holds(kept == {3}, f"ranks {sorted(kept)}, expected 3")
 
 
-@probe("R8", RANK, "A rank for half of the dense parameters gives half of them")
+@probe(
+    "R8",
+    RANK,
+    "Training goes on after pruning as if the components had stayed at zero",
+    source="torch.optim.Adam",
+)
+def pruned_training(library):
+    x, tensors = inputs(2, 4, 6, 6), draw("cp", (3, 3), rank=5)
+    gone, outputs = [1, 3], []
+    for prune in (False, True):
+        layer = library.layer("cp", tensors)
+        optimizer = torch.optim.Adam(layer.parameters(), lr=0.01)
+        _train(library, layer, optimizer, x)
+        with torch.no_grad():
+            library.numbers("cp", layer)[0][gone] = 0
+        if prune:
+            layer = library.prune(layer, optimizer)
+        for _ in range(3):
+            _train(library, layer, optimizer, x, gone=[] if prune else gone)
+        outputs.append(layer(x))
+    same(outputs[1], outputs[0])
+
+
+def _train(library, layer: nn.Module, optimizer, x: torch.Tensor, *, gone: list[int] | None = None) -> None:
+    """One step, behind which these components are gone again."""
+    optimizer.zero_grad()
+    layer(x).square().mean().backward()
+    optimizer.step()
+    with torch.no_grad():
+        library.numbers("cp", layer)[0][gone or []] = 0
+
+
+@probe("R9", RANK, "A rank for half of the dense parameters gives half of them")
 def budget(library):
-    layer = library.rank_for((32, 48), (3, 3), share=0.5)
+    layer = library.rank_for((32, 48), (3, 3), share=0.5, of="parameters")
     count, wanted = sum(parameter.numel() for parameter in layer.parameters()), 32 * 48 * 9 // 2
     holds(abs(count / wanted - 1) < 0.02, f"{count} parameters, asked for {wanted}")
+
+
+@probe("R10", RANK, "A rank for half of the dense multiply-adds keeps within them, just")
+def budget_of_work(library):
+    layer = library.rank_for((32, 48), (3, 3), share=0.5, of="multiply-adds")
+    *_, last = library.numbers("cp", layer)
+    count, wanted = last.shape[1] * (32 + 48 + 3 + 3), 32 * 48 * 9 // 2  # at each position
+    holds(0.97 < count / wanted <= 1, f"{count} at a position, asked for {wanted}")

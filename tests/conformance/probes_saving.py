@@ -109,3 +109,13 @@ def one_state(library, form):
     )
     extra = sorted(set(given.state_dict()) ^ set(built.state_dict()))
     holds(not extra, f"{len(extra)} other keys, such as {extra[0] if extra else ''}")
+
+
+@probe("V9", SAVING, "To a layer of the other library and back, bit for bit")
+def exchanged(library, form):
+    layer = small(library, form)
+    back = library.there_and_back(layer)
+    for own, other in zip(library.numbers(form, layer), library.numbers(form, back), strict=True):
+        if not torch.equal(own, other):
+            raise Failed("numbers differ")
+    equal(layer, back, "exchanged")

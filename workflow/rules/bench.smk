@@ -68,4 +68,4 @@ rule conformance:
     message:
         "Asking both libraries the same questions"
     shell:
-        "PYTHONPATH=tests/conformance python -m conformance --out {output:q} > {log:q} 2>&1"
+        "OMP_NUM_THREADS=1 PYTHONPATH=tests/conformance python -m conformance --out {output:q} > {log:q} 2>&1"
