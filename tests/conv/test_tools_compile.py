@@ -30,7 +30,7 @@ def test_every_layer_is_one_graph(order):
     check(Side(order, dtype=torch.float64), order, backend="eager")
 
 
-@pytest.mark.parametrize("order", [1, 3, 4])
+@pytest.mark.parametrize("order", [1, 4])
 def test_the_backward_pass_is_traced_ahead_of_time(order):
     """Above order 3 torch's own batch norm, in a traced backward pass without a compiler, gets the strides of
     its gradient wrong; compilers replace it."""
