@@ -68,12 +68,27 @@ def cp_conv(
     out_channels, channels = factors[0].shape[0], factors[1].shape[0] * groups
     check_groups(channels, out_channels, groups, layer="cp_conv")
     check_bias(bias, out_channels, layer="cp_conv")
-    if psi is not None and not callable(psi):
-        raise ValueError(f"psi of cp_conv is {psi!r}; expected None or a function of a tensor")
+    psi = None if psi is None else _keeping_shape(psi)
     batched = check_channels(x, channels, order=geometry.order, layer="cp_conv", like=factors[1])
     options = {"bias": bias, "geometry": geometry, "groups": groups, "psi": psi}
     y = compute(batched, weights, factors, implementation=implementation, **options)
     return y if batched is x else y.squeeze(0)
+
+
+def _keeping_shape(psi: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The non-linearity, refused where it changes the shape: what is left would be broadcast in silence."""
+    if not callable(psi):
+        raise ValueError(f"psi of cp_conv is {psi!r}; expected None or a function of a tensor")
+
+    def checked(z: Tensor) -> Tensor:
+        result = psi(z)
+        if result.shape != z.shape:
+            raise ValueError(
+                f"psi of cp_conv made {tuple(result.shape)} of {tuple(z.shape)}; expected the same shape"
+            )
+        return result
+
+    return checked
 
 
 def compute(

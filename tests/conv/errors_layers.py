@@ -1,4 +1,4 @@
-"""Wrong uses of layers and functions: the call, and what its refusal must name (place, value, expectation)."""
+"""Wrong uses of layers and functions: the call, and the place, value and expectation to be named."""
 
 import numpy as np
 import torch
@@ -138,6 +138,7 @@ FUNCTION = [
     (lambda: cp_conv(X, WEIGHTS, FACTORS, implementation="c"),
      "implementation of cp_conv is 'c'", "auto, chain"),
     (lambda: cp_conv(X, WEIGHTS, FACTORS, psi="relu"), "psi of cp_conv is 'relu'", "a function"),
+    (lambda: cp_conv(X, WEIGHTS, FACTORS, psi=lambda z: z[:, :1]), "psi of cp_conv", "(1, 1, 5) of (1,"),
     (lambda: cp_conv(X, WEIGHTS, FACTORS, psi=torch.relu, implementation="dense"),
      "'dense'", "Use 'views' or"),
     (lambda: cp_conv(X, WEIGHTS, FACTORS, bias=torch.ones(4)), "bias of cp_conv", "(4,)", "shape (3,)"),
@@ -190,7 +191,7 @@ FROM_CONV = [
     (lambda: TuckerConv.from_conv(nn.Conv2d(4, 6, 3), rank=5),
      "rank (5, 5)", "the 4 input channels", "at most"),
     (lambda: TuckerConv.from_conv(nn.Conv2d(4, 6, 3), rank=(7, 2)), "rank (7, 2)", "the 6 output channels"),
-    (lambda: TTConv.from_conv(CONV, rank=(1, 2, 3, 4)), "rank of TTConv is (1, 2, 3, 4)", "of a layer of order 2"),
+    (lambda: TTConv.from_conv(CONV, rank=(1, 2, 3, 4)), "rank of TTConv is (1, 2, 3, 4)", "of order 2"),
     (lambda: CPConv.from_conv(CONV, stride=2, **ONE), "stride is 2", "change the convolution"),
     (lambda: TTConv.from_conv(CONV, groups=2, **ONE), "groups is 2", "a TTConv made of", "leave it out"),
     (lambda: CPConv.from_conv(CONV, bias=False, **ONE), "bias is False", "takes it over from"),

@@ -1,4 +1,4 @@
-"""Fresh layers: initial scale, parameters, state dict, copies."""
+"""Fresh layers: parameters, state dict, copies; their scale is in test_init_scale."""
 
 from copy import deepcopy
 
@@ -7,43 +7,6 @@ import torch
 from torch import nn
 
 from hocp.conv import CPConv, SeparableDepthwise, TTConv, TuckerConv
-
-
-def second_moments(make, order: int, *, depth: int = 12, seeds: int = 8) -> torch.Tensor:
-    """Second moment along a stack with ReLU, geometric mean over seeds; periodic, so no edge loses any."""
-    size, runs = {1: 32, 2: 8, 3: 4}[order], []
-    for seed in range(seeds):
-        torch.manual_seed(seed)
-        x, run = torch.randn(2, 128, *(size,) * order), []
-        with torch.no_grad():
-            for _ in range(depth):
-                x = make(128, 128, (3,) * order, padding=1, padding_mode="circular")(x).relu()
-                run.append(x.square().mean().log())
-        runs.append(torch.stack(run))
-    return torch.stack(runs).mean(0).exp()
-
-
-@pytest.mark.parametrize("order", [1, 2, 3])
-@pytest.mark.parametrize("learn_weights", [True, False])
-def test_cp_layers_keep_the_second_moment_through_a_deep_stack(order, learn_weights):
-    found = second_moments(
-        lambda *shape, **options: CPConv(*shape, rank=256, learn_weights=learn_weights, **options), order
-    )
-    assert found.min() > 0.5 and found.max() < 2, found
-
-
-@pytest.mark.parametrize("order", [1, 2, 3])
-def test_tucker_layers_keep_the_second_moment_through_a_deep_stack(order):
-    found = second_moments(lambda *shape, **options: TuckerConv(*shape, rank=96, **options), order)
-    assert found.min() > 0.5 and found.max() < 2, found
-
-
-def test_psi_keeps_the_second_moment_too():
-    def make(*shape, **options):
-        return CPConv(*shape, rank=256, rank_norm="batch", rank_activation="relu", **options)
-
-    found = second_moments(make, 2, seeds=2)
-    assert found.min() > 0.5 and found.max() < 2, found
 
 
 def test_fresh_columns_have_unit_length():
