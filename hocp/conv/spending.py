@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import isfinite
 from typing import Any
 
 import torch
@@ -44,10 +45,8 @@ def absolute(name: str, value: Any, original: float) -> float:
     """
     share = None
     if isinstance(value, str) and value.strip().endswith("%"):
-        try:
+        with suppress(ValueError):
             share = float(value.strip()[:-1]) / 100
-        except ValueError:
-            value = None
     elif isinstance(value, float) and name != "seconds":
         share = value
     number = value if share is None else share
@@ -146,8 +145,8 @@ def spend_seconds(
 ) -> Plan:  # fmt: skip
     """Split a time: layers are timed alone to plan, and whole networks to keep the budget.
 
-    The times of layers do not quite add up to that of the network. So the plan's own budget is corrected by
-    what the network is found to take, until it takes between nine tenths of the budget and all of it.
+    The times of layers do not quite add up to that of the network. So what they may add up to is searched
+    for, until the network is found to take between nine tenths of the budget and all of it.
 
     Raises
     ------
@@ -156,23 +155,34 @@ def spend_seconds(
     """
     costs = [_timed(job, timer) for job in jobs]
     choices, sensitivities = _choices(jobs, scene, costs, solver)
-    cheapest, fixed = least(choices), before - sum(cost[0] for cost in costs)
-    best, levels, aim, fastest = None, None, budget, inf
-    for _ in range(TRIALS):
-        planned = allocate(choices, max(aim - fixed, cheapest))
-        if planned == levels:
-            break
-        levels = planned
+    cheapest, best, fastest = least(choices), None, before
+    low, high = (cheapest, None), (sum(cost[0] for cost in costs), before)
+    for left in reversed(range(TRIALS)):
+        aim = cheapest if not left and best is None else _aim(low, high, budget)
+        levels = allocate(choices, aim)
         taken = before if not any(levels) else timer(_stand_in(network, jobs, levels), scene.example)
         fastest = min(fastest, taken)
-        if taken <= budget and (best is None or taken > best[1]):
-            best = (levels, taken)
-        if ENOUGH * budget <= taken <= budget or not any(levels):
+        if taken > budget:
+            high = (aim, taken)
+        else:
+            low, best = (aim, taken), max(best or (0.0, []), (taken, levels))
+        if ENOUGH * budget <= taken <= budget or not any(levels) or (aim == cheapest and taken > budget):
             break
-        aim *= budget / taken * (0.99 if taken > budget else 1.0)
     if best is None:
         _affordable("seconds", budget, fastest, before)
-    return Plan(best[0], _reasons(best[0], choices, "seconds"), sensitivities, (before, best[1]))
+    taken, levels = best
+    return Plan(levels, _reasons(levels, choices, "seconds"), sensitivities, (before, taken))
+
+
+def _aim(low: tuple[float, float | None], high: tuple[float, float], budget: float) -> float:
+    """What the layers' times may add up to next, between a sum that is known to fit and one that is not."""
+    (spend, time), (spend_high, time_high), goal = low, high, (1 + ENOUGH) / 2 * budget
+    if time_high <= budget:
+        return spend_high
+    if time is None:
+        return max(spend, spend_high * goal / time_high)
+    share = (goal - time) / (time_high - time)
+    return spend + min(max(share, 0.1), 0.9) * (spend_high - spend)
 
 
 def _timed(job: Job, timer: Timer) -> list[float]:
