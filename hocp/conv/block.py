@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import batch_norm
@@ -90,3 +91,12 @@ def check_skip_taps(
 def middle(kernel_size: tuple[int, ...]) -> tuple[int, ...]:
     """The middle tap of each mode."""
     return tuple(size // 2 for size in kernel_size)
+
+
+def with_skip(kernel: Tensor, matrix: Tensor | None, *, taps: tuple[int, ...], groups: int) -> Tensor:
+    """The kernel (T, C / g, K0, ...) of a block with its skip: a matrix (T, C / g), or the identity."""
+    if matrix is None:
+        matrix = torch.eye(kernel.shape[1], device=kernel.device, dtype=kernel.dtype).repeat(groups, 1)
+    modes = zip(reversed(taps), reversed(kernel.shape[2:]), strict=True)
+    around = [side for tap, size in modes for side in (tap, size - 1 - tap)]
+    return kernel + nn.functional.pad(matrix.reshape(*matrix.shape, *(1,) * len(taps)), around)

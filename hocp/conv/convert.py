@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,66 @@ if TYPE_CHECKING:
 
 CHANNELS = ("in_channels", "out_channels", "groups", "bias")
 GEOMETRY = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
+
+
+class Convertible(ABC):
+    """Classmethods that make a layer of convolutions; a factorization says how to fit and what to share."""
+
+    @classmethod
+    def from_conv(
+        cls, conv: nn.Module, *, rank: Any, solver: Mapping[str, Any] | None = None, **options: Any
+    ) -> Self:
+        """Factorize a dense convolution, in float64; ``layer.fit`` tells how well that went.
+
+        Parameters
+        ----------
+        conv : nn.Conv1d, nn.Conv2d, nn.Conv3d or hocp.conv.ConvNd
+            Stays untouched. Geometry, groups, bias, dtype, device, mode of training and what is trainable are
+            taken over.
+        rank
+            As the constructor takes it.
+        solver : mapping, optional
+            Options of `fit_cp`, `fit_tucker` or `fit_tt`, such as ``{"seconds": 10}``.
+        **options
+            Of the constructor.
+
+        Raises
+        ------
+        ValueError
+            If the module is no plain convolution, its kernel is not finite, an option would change the
+            function, or the solver refuses the rank.
+        """
+        return convolution(cls, conv, rank=rank, solver=solver, options=options)
+
+    @classmethod
+    def from_convs(
+        cls, convs: Sequence[nn.Module], *, rank: Any, solver: Mapping[str, Any] | None = None, **options: Any
+    ) -> list[Self]:
+        """Factorize several convolutions as one joint tensor with a mode for the layers, as T-Net does.
+
+        The layers that come back share every tensor but one, into which the factor of the layer mode is
+        multiplied: the weights (CP), the core (Tucker) or the first core (TT).
+
+        Raises
+        ------
+        ValueError
+            As `from_conv`, or if the kernels or groups differ in shape.
+        """
+        return joint_convolutions(cls, convs, rank=rank, solver=solver, options=options)
+
+    @classmethod
+    @abstractmethod
+    def _fit(cls, kernel: Tensor, rank: Any, **solver: Any) -> tuple[Any, ...]:
+        """Tensors of `from_factors`, then the fit."""
+
+    @classmethod
+    @abstractmethod
+    def _fit_joint(cls, kernels: Tensor, rank: Any, **solver: Any) -> tuple[list[tuple[Any, ...]], Any]:
+        """Of stacked kernels (L, T, C / g, K0, ...): the tensors of each layer, then the fit."""
+
+    @abstractmethod
+    def _share_with(self, other: Self) -> None:
+        """Hold the very tensors of another layer, but for the one that is each layer's own."""
 
 
 def convolution(

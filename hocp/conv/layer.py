@@ -11,15 +11,22 @@ sizes, time first; K0, ... taps.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from hocp.conv import convert
-from hocp.conv.block import check_skip, check_skip_taps, make_rank_activation, make_rank_norm, middle
+from hocp.conv.block import (
+    check_skip,
+    check_skip_taps,
+    make_rank_activation,
+    make_rank_norm,
+    middle,
+    with_skip,
+)
 from hocp.conv.checks import check_channels, check_flag, check_groups, check_like
+from hocp.conv.convert import Convertible
 from hocp.conv.dense import as_module
 from hocp.conv.forms import check_implementation
 from hocp.conv.geometry import Geometry
@@ -27,7 +34,7 @@ from hocp.conv.nd import in_format_of, normalise, pad, pointwise
 from hocp.conv.text import describe
 
 
-class FactorizedConv(nn.Module, ABC):
+class FactorizedConv(Convertible, nn.Module, ABC):
     """N-d convolution with a factorized kernel; `CPConv`, `TuckerConv` and `TTConv` say how.
 
     The kernel is that of torch, (T, C / g, K0, ...): the groups share all factors but that of the output
@@ -138,7 +145,6 @@ class FactorizedConv(nn.Module, ABC):
         return None if self.fit is None else self.fit.relative_error
 
     def _norm_and_activate(self, z: Tensor) -> Tensor:
-        """Norm, then activation, of the rank channels (B g, S, D0, ...)."""
         z = z if self.rank_norm is None else normalise(self.rank_norm, z)
         return z if self.rank_activation is None else self.rank_activation(z)
 
@@ -205,14 +211,7 @@ class FactorizedConv(nn.Module, ABC):
         kernel = self._kernel()
         if self.skip is None:
             return kernel
-        matrix = self.skip_factor
-        if matrix is None:
-            matrix = torch.eye(kernel.shape[1], device=kernel.device, dtype=kernel.dtype).repeat(
-                self.groups, 1
-            )
-        taps = zip(reversed(self._skip_taps), reversed(kernel.shape[2:]), strict=True)
-        around = [side for tap, size in taps for side in (tap, size - 1 - tap)]
-        return kernel + nn.functional.pad(matrix.reshape(*matrix.shape, *(1,) * self.order), around)
+        return with_skip(kernel, self.skip_factor, taps=self._skip_taps, groups=self.groups)
 
     @abstractmethod
     def _kernel(self) -> Tensor:
@@ -222,62 +221,6 @@ class FactorizedConv(nn.Module, ABC):
         """The equal ``nn.ConvNd``, or `ConvNd` where torch has none, with its own copy of the numbers."""
         twin = as_module(self.to_kernel(), bias=self.bias, geometry=self.geometry, groups=self.groups)
         return twin.train(self.training)
-
-    @classmethod
-    def from_conv(
-        cls, conv: nn.Module, *, rank: Any, solver: Mapping[str, Any] | None = None, **options: Any
-    ) -> Self:
-        """Factorize a dense convolution, in float64; ``layer.fit`` tells how well that went.
-
-        Parameters
-        ----------
-        conv : nn.Conv1d, nn.Conv2d, nn.Conv3d or hocp.conv.ConvNd
-            Stays untouched. Geometry, groups, bias, dtype, device, mode of training and what is trainable are
-            taken over.
-        rank
-            As the constructor takes it.
-        solver : mapping, optional
-            Options of `hocp.conv.fit_cp`, `fit_tucker` or `fit_tt`, such as ``{"seconds": 10}``.
-        **options
-            Of the constructor.
-
-        Raises
-        ------
-        ValueError
-            If the module is no plain convolution, its kernel is not finite, an option would change the
-            function, or the solver refuses the rank.
-        """
-        return convert.convolution(cls, conv, rank=rank, solver=solver, options=options)
-
-    @classmethod
-    def from_convs(
-        cls, convs: Sequence[nn.Module], *, rank: Any, solver: Mapping[str, Any] | None = None, **options: Any
-    ) -> list[Self]:
-        """Factorize several convolutions as one joint tensor with a mode for the layers, as T-Net does.
-
-        The layers that come back share every tensor but one, into which the factor of the layer mode is
-        multiplied: the weights (CP), the core (Tucker) or the first core (TT).
-
-        Raises
-        ------
-        ValueError
-            As `from_conv`, or if the kernels or groups differ in shape.
-        """
-        return convert.joint_convolutions(cls, convs, rank=rank, solver=solver, options=options)
-
-    @classmethod
-    @abstractmethod
-    def _fit(cls, kernel: Tensor, rank: Any, **solver: Any) -> tuple[Any, ...]:
-        """Tensors of `from_factors`, then the fit."""
-
-    @classmethod
-    @abstractmethod
-    def _fit_joint(cls, kernels: Tensor, rank: Any, **solver: Any) -> tuple[list[tuple[Any, ...]], Any]:
-        """Of stacked kernels (L, T, C / g, K0, ...): the tensors of each layer, then the fit."""
-
-    @abstractmethod
-    def _share_with(self, other: Self) -> None:
-        """Hold the very tensors of another layer, but for the one that is each layer's own."""
 
     def new_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Tensors that transduction added, with their names."""
