@@ -67,12 +67,14 @@ class CPConv(FactorizedConv):
         *,
         rank: int,
         learn_weights: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         **options: Any,
     ) -> None:
         rank = check_rank(rank, layer="CPConv")
         check_flag(learn_weights, layer="CPConv", name="learn_weights")
-        super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank, **options)
-        like = {name: options.get(name) for name in ("device", "dtype")}
+        like = {"device": device, "dtype": dtype}
+        super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank, **like, **options)
         sizes = (out_channels, in_channels // self.groups, *self.geometry.kernel_size)
         self.factors = nn.ParameterList(nn.Parameter(torch.empty(size, rank, **like)) for size in sizes)
         if learn_weights:

@@ -59,12 +59,14 @@ class TTConv(FactorizedConv):
         kernel_size: tuple[int, ...],
         *,
         rank: int | tuple[int, ...],
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         **options: Any,
     ) -> None:
         order = len(kernel_size) if isinstance(kernel_size, (tuple, list)) else 1
         ranks = _bond_ranks(rank, order)
-        super().__init__(in_channels, out_channels, kernel_size, rank_channels=ranks[0], **options)
-        like = {name: options.get(name) for name in ("device", "dtype")}
+        like = {"device": device, "dtype": dtype}
+        super().__init__(in_channels, out_channels, kernel_size, rank_channels=ranks[0], **like, **options)
         sizes = (in_channels // self.groups, *self.geometry.kernel_size, out_channels)
         bonds = zip((1, *ranks), sizes, (*ranks, 1), strict=True)
         self.cores = nn.ParameterList(nn.Parameter(torch.empty(shape, **like)) for shape in bonds)

@@ -67,17 +67,19 @@ class TuckerConv(FactorizedConv):
         *,
         rank: int | tuple[int, int],
         separate_modes: int = 0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
         **options: Any,
     ) -> None:
         rank_out, rank_in = _rank_pair(rank)
-        super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank_in, **options)
+        like = {"device": device, "dtype": dtype}
+        super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank_in, **like, **options)
         separate = whole(separate_modes, at_least=0)
         if separate is None or separate >= self.order:
             raise ValueError(
                 f"separate_modes of TuckerConv is {separate_modes!r}; expected 0 to {self.order - 1}: the "
                 f"core of a layer of order {self.order} keeps at least one mode"
             )
-        like = {name: options.get(name) for name in ("device", "dtype")}
         alone, kept = self.geometry.kernel_size[:separate], self.geometry.kernel_size[separate:]
         sizes = ((out_channels, rank_out), (in_channels // self.groups, rank_in))
         self.core = nn.Parameter(torch.empty(rank_out, rank_in, *kept, **like))

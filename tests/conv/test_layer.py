@@ -104,3 +104,11 @@ def test_the_example_in_the_docstring_runs():
 
     result = doctest.testmod(hocp.conv)
     assert result.attempted >= 5 and result.failed == 0
+
+
+@pytest.mark.parametrize("kind", [CPConv, TuckerConv, TTConv, SeparableDepthwise])
+def test_torch_can_make_a_layer_without_drawing_its_numbers(kind):
+    channels, options = ((4,), {}) if kind is SeparableDepthwise else ((4, 4), {"rank": 3})
+    layer = nn.utils.skip_init(kind, *channels, (3, 3), **options)
+    layer.load_state_dict(kind(*channels, (3, 3), **options).state_dict())
+    assert layer(torch.randn(1, 4, 5, 5)).isfinite().all()
