@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import nn
 
-from hocp.conv import convert
 from hocp.conv.calibration import Scene
-from hocp.conv.cp import CPConv
+from hocp.conv.fitting import Made, check_options, checked_solver, make, rank_wanted
 from hocp.conv.jobs import Job, jobs_of
 from hocp.conv.ladder import Rank, kind_of
 from hocp.conv.latency import Batch, latency
 from hocp.conv.layer import FactorizedConv
 from hocp.conv.report import FactorizationError, Factorized, LayerReport, faults
 from hocp.conv.sensitivity import kernel_error
+from hocp.conv.solvers.fit import check_max_error
 from hocp.conv.spending import Plan, Timer, absolute, sensitivity_of, spend_counts, spend_seconds
-from hocp.conv.targets import Selection, find, for_all, replaced
-from hocp.conv.tucker import TuckerConv
+from hocp.conv.targets import Selection, find, replaced
 
-OPTIONS = ("implementation", "learn_weights")
 BUDGETS = ("parameters", "macs", "seconds")
 
 
@@ -102,19 +99,22 @@ def factorize(
         "rank": rank, "max_error": max_error, "parameters": parameters, "macs": macs, "seconds": seconds
     }  # fmt: skip
     name, goal = _only_one(goals)
-    _check_options(kind, options)
+    check_options(kind, options)
+    solver = checked_solver(kind, solver or {})
+    if max_error is not None:
+        check_max_error(max_error)
     if tolerance is not None and not tolerance >= 0:
         raise ValueError(f"tolerance of factorize is {tolerance!r}; expected a number of at least 0, or None")
     targets = find(network, list(rank) if isinstance(rank, Mapping) and layers is None else layers)
     with torch.random.fork_rng(devices=[]):  # examples and fresh layers leave the caller's numbers alone
         scene = Scene.of(network, targets, calibration, input_size)
-        jobs, solver = jobs_of(scene, targets, kind, options), dict(solver or {})
+        jobs = jobs_of(scene, targets, kind, options)
         if name in ("macs", "seconds") and scene.example is None:
             raise ValueError(f"factorize with {name}={goal!r} needs calibration data or input_size")
         plan = _by_budget(network, jobs, scene, name, goal, solver, timer) if name in BUDGETS else None
-        wanted = [_by_rank(job, goal) for job in jobs] if name == "rank" else _planned(jobs, plan)
+        wanted = [rank_wanted(job, goal) for job in jobs] if name == "rank" else _planned(jobs, plan)
         made = [
-            _make(job, rank, why, max_error, solver, options)
+            make(job, rank, why, max_error, solver, options)
             for job, (rank, why) in zip(jobs, wanted, strict=True)
         ]
         return _finished(network, jobs, scene, made, plan, tolerance)
@@ -137,52 +137,6 @@ def _only_one(goals: Mapping[str, Any]) -> tuple[str, Any]:
     return next(iter(given.items()))
 
 
-def _check_options(kind: type[FactorizedConv], options: Mapping[str, Any]) -> None:
-    """Only what leaves the function as it is."""
-    legal = OPTIONS if issubclass(kind, CPConv) else OPTIONS[:1]
-    for name, value in options.items():
-        if name not in legal:
-            raise ValueError(
-                f"factorize got {name}={value!r}; expected of {kind.__name__}'s options only "
-                f"{', '.join(legal)}: all else is taken over from the convolution"
-            )
-
-
-def _by_rank(job: Job, rank: Rank | float | Mapping[str, Rank]) -> tuple[Rank | None, str]:
-    """The rank of one layer, None to leave it dense, with the reason."""
-    if isinstance(rank, Mapping):
-        names = [name for paths in job.target.paths for name in paths]
-        found = [value for pattern, value in rank.items() for n in names if n == pattern]
-        found += [value for pattern, value in rank.items() for n in names if fnmatchcase(n, pattern)]
-        if not found:
-            raise ValueError(
-                f"rank has no entry for layer {job.target.name!r}; name it, or leave it out of layers"
-            )
-        return found[0], ""
-    if isinstance(rank, float):
-        if not 0 < rank < 1:
-            raise ValueError(
-                f"rank of factorize is {rank!r}; expected a whole number, or a share of the dense parameters "
-                "between 0 and 1"
-            )
-        most = rank * job.target.parameters
-        level = job.ladder.highest(lambda level: job.parameters(level) <= most)
-        return (job.ladder.rank(level), "") if level else (None, f"rank 1 exceeds {rank:g} of its parameters")
-    if (
-        isinstance(rank, bool)
-        or not isinstance(rank, (int, tuple, list))
-        or (isinstance(rank, int) and rank < 1)
-    ):
-        raise ValueError(
-            f"rank of factorize is {rank!r}; expected a whole number of at least 1, a share or a mapping"
-        )
-    if isinstance(rank, int) and not issubclass(job.ladder.kind, CPConv):
-        if issubclass(job.ladder.kind, TuckerConv):
-            return tuple(min(rank, size) for size in job.ladder.shape[:2]), ""
-        return job.ladder.rank(rank), ""
-    return rank, ""
-
-
 def _by_budget(
     network: nn.Module, jobs: Sequence[Job], scene: Scene, name: str, goal: Any, solver: dict, timer: Timer
 ) -> Plan:
@@ -195,45 +149,6 @@ def _by_budget(
     return spend_counts(
         jobs, scene, name=name, budget=absolute(name, goal, total), total=total, solver=solver
     )
-
-
-Made = tuple[list[FactorizedConv] | None, Rank | None, str, str]
-
-
-def _make(
-    job: Job, rank: Rank | None, why: str, max_error: float | None, solver: dict, options: dict
-) -> Made:
-    """Layers for the places of one kernel, their rank, status and reason; no layers if dense or refused."""
-    if rank is None and max_error is None:
-        return None, None, "dense", why
-    conv, kind = job.target.convs[0], job.ladder.kind
-    try:
-        if max_error is None:
-            layer = kind.from_conv(conv, rank=rank, solver=solver, **options)
-        else:
-            layer = _within(kind, conv, max_error, solver, options)
-    except ValueError as error:
-        return None, rank, "refused", str(error)
-    if max_error is not None:
-        before, after = conv.weight.numel(), sum(p.numel() for p in layer.parameters() if p is not layer.bias)
-        if after >= before:
-            return None, None, "dense", f"rank {layer.rank} within {max_error:g} has {after:,} parameters"
-    return for_all(job.target, layer), layer.rank, layer.fit.status, layer.fit.reason
-
-
-def _within(
-    kind: type[FactorizedConv], conv: nn.Module, max_error: float, solver: dict, options: dict
-) -> FactorizedConv:
-    """A layer of the smallest rank whose kernel error is within a bound."""
-    from hocp.conv import solve
-
-    kernel = conv.weight.detach()
-    if issubclass(kind, CPConv):
-        *tensors, fit = solve.fit_cp_to_error(kernel, max_error, **solver)
-        return convert.in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
-    search = solve.tucker_ranks_for_error if issubclass(kind, TuckerConv) else solve.tt_ranks_for_error
-    limits = {name: solver[name] for name in ("max_bytes",) if name in solver}
-    return kind.from_conv(conv, rank=search(kernel, max_error, **limits), solver=solver, **options)
 
 
 def _finished(

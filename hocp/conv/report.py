@@ -178,7 +178,7 @@ def _pair(before: int | None, after: int | None) -> str:
 def _short(count: int) -> str:
     """Three digits with k, M or G."""
     for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        if count >= size:
+        if count >= 0.9995 * size:
             return f"{count / size:.3g} {unit}"
     return str(count)
 

@@ -218,11 +218,12 @@ X = torch.randn(1, 3, 16, 16)
     ({"rank": 2, "stride": 2}, "factorize got stride=2; expected of CPConv's options only implementation"),
     ({"rank": 2, "kind": "tt", "learn_weights": False}, "factorize got learn_weights=False"),
     ({"rank": 2, "skip": "identity"}, "factorize got skip='identity'"),
+    ({"rank": 2, "kind": "tucker", "solver": {"restarts": 1}}, "solver of factorize has restarts=1"),
     ({"rank": 2, "calibration": []}, "calibration has no batch"),
     ({"rank": 2, "calibration": 3}, "calibration is a int; expected a tensor"),
     ({"rank": 2, "calibration": [(X, 1)]}, r"calibration batch 0 is a tuple; .*\(x for x, _ in loader\)"),
-    ({"max_error": 1.5}, "max_error"),
-    ({"max_error": "small"}, "max_error"),
+    ({"max_error": 1.5}, "max_error.* 1.5"),
+    ({"max_error": "small"}, "max_error.*small"),
 ])  # fmt: skip
 def test_wrong_use_is_refused(call, text):
     with pytest.raises(ValueError, match=text):
