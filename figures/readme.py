@@ -3,20 +3,21 @@
 ``python -m figures.readme --readme README.md --tables results/demo/tables --scenario demo [--check]``
 
 ``<!-- table:headline -->`` ... ``<!-- /table -->`` holds the claims that matter, ``<!-- table:tab_sewa -->``
-one table: paper, ours, verdict.
+one table: paper, ours, verdict, and ``<!-- table:tab_conformance -->`` the outcomes of probes, counted.
 """
 
 import argparse
 import csv
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from figures import verdicts
 from figures.emotion_tables import QUOTED
-from figures.labels import label
+from figures.labels import label, ordered
 from figures.tables import Block, Column, markdown
 from hocp.contracts import published
 from hocp.contracts.files import publish
@@ -95,8 +96,16 @@ def _table(name: str, rows_of: Reader, known: published.Published, scenario: str
     elif name in ("tab_sizes", "tab_cifar"):
         blocks = [_claims([_claim(row) for row in rows_of(name) if row["verdict"] != verdicts.NOT_PUBLISHED],
                           rows_of(name), known)]  # fmt: skip
+    elif name == "tab_conformance":
+        blocks = [_conformance(rows_of(name))]
     else:
-        legal = ["headline", "tab_sizes", "tab_cifar", *(f"tab_{dataset}" for dataset in EMOTION)]
+        legal = [
+            "headline",
+            "tab_sizes",
+            "tab_cifar",
+            "tab_conformance",
+            *(f"tab_{dataset}" for dataset in EMOTION),
+        ]
         raise ValueError(f"marker table:{name}: expected one of {', '.join(legal)}")
     return "\n".join(markdown(block, title=False) for block in blocks)
 
@@ -138,6 +147,23 @@ def _bars(bars: Rows) -> list[str]:
     said = verdicts.REPRODUCED if good == len(bars) else f"{good} of {len(bars)} reproduced"
     paper = verdicts.marked(f"{low} to {high} GFLOPs", bars[0]["confidence"])
     return [f"FLOP figure, {len(bars)} bars", paper, f"{good} equal to 5 decimals", said]
+
+
+def _conformance(rows: Rows) -> Block:
+    """Outcomes of the probes by group, a column for each library."""
+    libraries = ordered("libraries", {row["library"] for row in rows})
+    columns = [Column(name="Group"), Column(name="probes", align="r")]
+    columns += [Column(name=label("libraries", library).name) for library in libraries]
+    lines = []
+    for name in [*dict.fromkeys(row["group"] for row in rows), "All"]:
+        of_group = [row for row in rows if name in (row["group"], "All")]
+        counts = [Counter(row["outcome"] for row in of_group if row["library"] == lib) for lib in libraries]
+        said = [
+            ", ".join(f"{count[o]} {label('outcomes', o).name}" for o in ordered("outcomes", count))
+            for count in counts
+        ]
+        lines.append([name, str(counts[0].total()), *said])
+    return Block(title="", columns=columns, rows=lines, notes=[])
 
 
 def _shown(row: dict[str, str]) -> bool:

@@ -69,9 +69,10 @@ def test_code_runs(tmp_path):
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-def test_tables_are_those_of_the_reference_run():
+@pytest.mark.parametrize("page", ["README.md", "hocp/conv/README.md"])
+def test_tables_are_those_of_the_reference_run(page):
     (folder,) = (ROOT / "results" / "reference").glob("demo.*")
-    call = ["--readme", "README.md", "--tables", str(folder / "tables"), "--scenario", "demo", "--check"]
+    call = ["--readme", page, "--tables", str(folder / "tables"), "--scenario", "demo", "--check"]
     answer = subprocess.run([sys.executable, "-m", "figures.readme", *call], cwd=ROOT, capture_output=True)
     assert answer.returncode == 0, answer.stderr.decode()
 
