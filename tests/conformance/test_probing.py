@@ -28,6 +28,7 @@ CONV = {1: torch.nn.Conv1d, 2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
     ids=str,
 )
 @pytest.mark.parametrize("order", CONV)
+@pytest.mark.filterwarnings("ignore:Using padding=.same.")
 def test_the_slow_convolution_is_torchs(order, options):
     conv = CONV[order](4, 8, (3, 2, 4)[:order], dtype=torch.float64, **options)
     x = kernels.inputs(2, 4, *(7, 6, 8)[:order])
