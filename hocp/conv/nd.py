@@ -9,6 +9,7 @@ Shapes: B batch, C input channels, T output channels, g groups; D0, ... spatial 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
 from math import prod
 
 import torch
@@ -116,8 +117,11 @@ def channels_last(x: Tensor) -> Tensor:
 
 def in_format_of(y: Tensor, x: Tensor) -> Tensor:
     """``y`` in the memory format of ``x``, as torch's convolutions return it."""
-    if x.dim() in _IMAGES_AND_CLIPS and not x.is_contiguous() and x.movedim(1, -1).is_contiguous():
-        return channels_last(y)
+    if x.dim() in _IMAGES_AND_CLIPS and not x.is_contiguous():
+        # By its strides, since part of a channels-last tensor, such as every other frame, has gaps.
+        strides = x.movedim(1, -1).stride()
+        if strides[-1] == 1 and all(long >= short for long, short in pairwise(strides)):
+            return channels_last(y)
     return y.contiguous()
 
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hocp.conv import CPConv, SeparableDepthwise, TTConv, TuckerConv
@@ -68,6 +69,20 @@ def test_output_keeps_the_memory_format_of_the_input(name, order, padding_mode):
     x = torch.randn(2, 8, *(6,) * order)
     assert layer(x).is_contiguous()
     assert layer(x.contiguous(memory_format=LAST[order])).is_contiguous(memory_format=LAST[order])
+
+
+@pytest.mark.parametrize("part", [
+    lambda x: x, lambda x: x[:, :, ::2], lambda x: x[:, :, 1:5], lambda x: x[..., ::2], lambda x: x[1:],
+    lambda x: x[:1].expand(3, -1, *x.shape[2:]), lambda x: x.transpose(2, 3), lambda x: x[:, :, :, :1],
+])  # fmt: skip
+@pytest.mark.parametrize("last", [True, False])
+@pytest.mark.parametrize("order", [2, 3])
+def test_output_of_a_part_of_a_tensor_has_the_format_that_torch_gives_it(order, last, part):
+    x = torch.randn(4, 8, *(6,) * order)
+    x = part(x.contiguous(memory_format=LAST[order]) if last else x)
+    theirs = {2: nn.Conv2d, 3: nn.Conv3d}[order](8, 4, 3, padding=1)(x)
+    ours = CPConv(8, 4, (3,) * order, rank=5, padding=1)(x)
+    assert ours.is_contiguous(memory_format=LAST[order]) == theirs.is_contiguous(memory_format=LAST[order])
 
 
 @pytest.mark.parametrize("order", [2, 3])
