@@ -76,7 +76,7 @@ def factorize(
     solver : mapping, optional
         Options of the solver, such as ``{"seconds": 10}``.
     timer : callable (module, batch) -> float, optional
-        What measures for ``seconds``.
+        What measures for ``seconds``; ``partial(latency, backward=True)`` times training steps.
     **options
         ``implementation`` of the layers; ``learn_weights`` of `CPConv`.
 
