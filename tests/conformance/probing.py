@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import re
+import textwrap
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -149,10 +150,10 @@ def _fixed_conditions() -> Iterator[None]:
 
 
 def _short(text: str, limit: int = 90) -> str:
-    """First line, in printable ASCII."""
+    """First line, in printable ASCII, cut between words."""
     line = re.sub(r"\x1b\[[0-9;]*m", "", (text.splitlines() or [""])[0])
     line = "".join(c if c.isascii() and c.isprintable() else "?" for c in line)
-    return line if len(line) <= limit else line[: limit - 3].rstrip() + "..."
+    return textwrap.shorten(line, limit, placeholder=" ...")
 
 
 def same(found: Tensor, expected: Tensor, *, tolerance: float = EXACT, what: str = "output") -> None:

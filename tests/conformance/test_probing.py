@@ -28,7 +28,7 @@ CONV = {1: torch.nn.Conv1d, 2: torch.nn.Conv2d, 3: torch.nn.Conv3d}
     ids=str,
 )
 @pytest.mark.parametrize("order", CONV)
-@pytest.mark.filterwarnings("ignore:Using padding=.same.")
+@pytest.mark.filterwarnings("ignore:Using padding=")
 def test_the_slow_convolution_is_torchs(order, options):
     conv = CONV[order](4, 8, (3, 2, 4)[:order], dtype=torch.float64, **options)
     x = kernels.inputs(2, 4, *(7, 6, 8)[:order])
@@ -85,10 +85,10 @@ def test_a_mistake_in_a_probe_is_no_answer():
 
 def test_measurements_are_one_short_line_of_ascii():
     def fails(_):
-        raise ValueError("\x1b[96mé" + "x" * 200 + "\nmore")
+        raise ValueError("\x1b[96mé" + " xyz" * 50 + "\nmore")
 
     text = ask(fails)["measured"]
-    assert text.startswith("ValueError: ?xxx") and text.endswith("...") and len(text) == 90
+    assert text.startswith("ValueError: ? xyz xyz") and text.endswith("xyz ...") and 85 < len(text) <= 90
 
 
 @pytest.mark.parametrize(
