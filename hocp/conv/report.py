@@ -32,7 +32,8 @@ class LayerReport:
         network gives it. Empty without data.
     sensitivity : float or None
         Relative change of the network's output for each unit of kernel error, this layer alone replaced, on
-        the first batch. Empty without data or error.
+        the first batch; under a budget that of a quickly fitted layer, as it decided on the rank. Empty
+        without data or error.
     parameters_before, parameters_after : int
     macs_before, macs_after : int or None
         For one sample of the network's input; empty without calibration data and input size.

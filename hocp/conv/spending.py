@@ -90,30 +90,45 @@ def _choices(
     expected = scene.first_output() if scene.batches else None
     choices, sensitivities = [], []
     for job, (dense, *steps) in zip(jobs, costs, strict=True):
-        errors, sensitivity = torch.zeros(0), None
+        errors, effects, sensitivity = torch.zeros(0), torch.zeros(0), None
         if steps:
-            errors = error_curve(job.target, job.ladder, len(steps), solver)
+            errors = effects = error_curve(job.target, job.ladder, len(steps), solver)
             if expected is not None:
-                sensitivity = _sensitivity(job, scene, errors, solver, expected)
-        weight = 1.0 if sensitivity is None else sensitivity**2
-        losses = [*(weight * errors.square()).tolist(), 0.0]
+                effects, sensitivity = _answers(job, scene, errors, solver, expected)
+        losses = [*effects.square().tolist(), 0.0]
         choices.append(Choices((*range(1, len(steps) + 1), 0), (*steps, dense), tuple(losses)))
         sensitivities.append(sensitivity)
     return choices, sensitivities
 
 
-def _sensitivity(
+def _answers(
     job: Job, scene: Scene, errors: Tensor, solver: Mapping[str, Any], expected: list[Tensor]
-) -> float | None:
-    """Change of the network's output for each unit of kernel error, from one quick layer."""
-    layer = quick_layer(job.target, job.ladder, probe_level(errors), solver)
-    return sensitivity_of(job, scene, for_all(job.target, layer), expected)
+) -> tuple[Tensor, float | None]:
+    """Change of the network's output at every level, and for each unit of a moderate kernel error.
+
+    Measured with two quick layers, at a moderate error and at the smallest rank: a network may bear some
+    error of a layer, and not the loss of it. Straight lines lie between them and from zero.
+    """
+    points = []
+    for level in (probe_level(errors), 1):
+        layers = for_all(job.target, quick_layer(job.target, job.ladder, level, solver))
+        slope = sensitivity_of(job, scene, layers, expected)
+        if slope is not None:
+            points.append((errors[level - 1].item(), slope))
+    if not points:
+        return errors, None
+    (error, slope), (worst, slope_there) = points[0], points[-1]
+    effects = slope * errors
+    if worst > error:
+        beyond = slope * error + (slope_there * worst - slope * error) * (errors - error) / (worst - error)
+        effects = torch.where(errors > error, beyond, effects)
+    return effects.flip(0).cummax(0).values.flip(0), slope
 
 
 def sensitivity_of(
     job: Job, scene: Scene, layers: Sequence[nn.Module], expected: list[Tensor]
 ) -> float | None:
-    """The same for layers that are there; None where they have no error."""
+    """Change of the network's output for each unit of kernel error; None where there is no error."""
     error = kernel_error(job.target, layers[0])
     effect = scene.effect(job.target, layers, expected)
     return effect / error if error > 1e-9 and isfinite(effect / error) else None
