@@ -22,8 +22,8 @@ from hocp.conv.layer import FactorizedConv
 from hocp.conv.targets import Target
 from hocp.conv.tucker import TuckerConv
 
-QUICK = {"iterations": 10, "restarts": 0, "seconds": 10.0}
-FRACTIONS = (27, 9, 3)  # of the largest rank of use, where CP is fitted
+QUICK = {"iterations": 20, "restarts": 0, "seconds": 10.0}
+FRACTIONS = (27, 9, 3, 1.7, 1)  # of the largest rank of use, where CP is fitted
 PROBE_ERROR = 0.3  # kernel error at which the network's answer is best measured
 
 
@@ -76,7 +76,7 @@ def _slice_tails(kernel: Tensor, top: int) -> Tensor:
 def _drawn_down(bound: Tensor, target: Target, ladder: Ladder, solver: Mapping[str, Any]) -> Tensor:
     """The bound times a factor that meets quick fits at a few levels, linear in between."""
     top = len(bound)
-    levels = sorted({max(1, top // fraction) for fraction in FRACTIONS})
+    levels = sorted({max(1, int(top / fraction)) for fraction in FRACTIONS})
     factors = []
     for level in levels:
         error = quick_layer(target, ladder, level, solver).relative_error
