@@ -154,9 +154,7 @@ def test_an_optimizer_that_remembers_directions_is_refused_and_nothing_changes()
     optimizer.step(loss)
     zero(net[0], 1)
     before = shapes(net)
-    with pytest.raises(
-        ValueError, match=r"prune_ cannot shrink .* that LBFGS remembers.*a new optimizer"
-    ):
+    with pytest.raises(ValueError, match=r"prune_ cannot shrink .* that LBFGS remembers.*a new optimizer"):
         prune_(net, optimizer)
     assert shapes(net) == before
 
