@@ -8,31 +8,31 @@
 torch.Size([1, 16, 8, 28, 28])
 """
 
-from hocp.conv import transduce_rules, transduce_torch  # noqa: F401  register the rules of transduce
-from hocp.conv.cost import cp_cost, dense_cost, separable_cost, tt_cost, tucker_cost
-from hocp.conv.cost_stages import Cost
+from hocp.conv.costs.flop_figure import flop_figure_gflops
+from hocp.conv.costs.formulas import cp_cost, dense_cost, separable_cost, tt_cost, tucker_cost
+from hocp.conv.costs.latency import latency
+from hocp.conv.costs.layer import layer_cost
+from hocp.conv.costs.network import NetworkCost, layer_macs, network_cost
+from hocp.conv.costs.stages import Cost
 from hocp.conv.cp import CPConv
-from hocp.conv.dropout import drop_components_
 from hocp.conv.exchange import from_tltorch, load, save, to_tltorch
-from hocp.conv.factorize import factorize
-from hocp.conv.flop_figure import flop_figure_gflops
-from hocp.conv.frames import PerFrame
-from hocp.conv.freeze import freeze_except_temporal, temporal_parameters, unfreeze
+from hocp.conv.factorization.factorize import factorize
+from hocp.conv.factorization.report import FactorizationError, Factorized, LayerReport
 from hocp.conv.functional import cp_conv
 from hocp.conv.geometry import Geometry
-from hocp.conv.latency import latency
 from hocp.conv.layer import FactorizedConv
-from hocp.conv.layer_cost import layer_cost
 from hocp.conv.nd import BatchNormNd, ConvNd, channels_last
-from hocp.conv.network_cost import NetworkCost, layer_macs, network_cost
-from hocp.conv.prune import prune_
-from hocp.conv.rank import adam_scales, lasso, rebalance_, soft_threshold_, sparsity
-from hocp.conv.rank_for import matching_rank, rank_for
-from hocp.conv.report import FactorizationError, Factorized, LayerReport
+from hocp.conv.ranks.dropout import drop_components_
+from hocp.conv.ranks.lasso import adam_scales, lasso, rebalance_, soft_threshold_, sparsity
+from hocp.conv.ranks.prune import prune_
+from hocp.conv.ranks.rank_for import matching_rank, rank_for
 from hocp.conv.separable import SeparableDepthwise
+from hocp.conv.solvers import Fit, fit_cp, fit_tt, fit_tucker
 from hocp.conv.tensor_train import TTConv
-from hocp.conv.transduce import transduce, transduce_layer
-from hocp.conv.transduce_options import Options
+from hocp.conv.transduction.frames import PerFrame
+from hocp.conv.transduction.freeze import freeze_except_temporal, temporal_parameters, unfreeze
+from hocp.conv.transduction.options import Options
+from hocp.conv.transduction.transduce import transduce, transduce_layer
 from hocp.conv.tucker import TuckerConv
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "FactorizationError",
     "Factorized",
     "FactorizedConv",
+    "Fit",
     "Geometry",
     "LayerReport",
     "NetworkCost",
@@ -58,6 +59,9 @@ __all__ = [
     "dense_cost",
     "drop_components_",
     "factorize",
+    "fit_cp",
+    "fit_tt",
+    "fit_tucker",
     "flop_figure_gflops",
     "freeze_except_temporal",
     "from_tltorch",

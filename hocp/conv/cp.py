@@ -22,6 +22,7 @@ from hocp.conv.checks import check_bias, check_flag, check_rank
 from hocp.conv.functional import check_factors, compute
 from hocp.conv.init import balanced_directions, orthonormal_columns
 from hocp.conv.layer import FactorizedConv, copy_into
+from hocp.conv.solvers import fit_cp
 
 
 class CPConv(FactorizedConv):
@@ -161,8 +162,6 @@ class CPConv(FactorizedConv):
 
     @classmethod
     def _fit(cls, kernel: Tensor, rank: int, **solver: Any) -> tuple[Any, ...]:
-        from hocp.conv.solve import fit_cp  # here, since TensorLy takes a second to import
-
         return fit_cp(kernel, check_rank(rank, layer="CPConv"), **solver)
 
     @classmethod

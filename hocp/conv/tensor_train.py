@@ -21,6 +21,7 @@ from hocp.conv.forms import conv_mode, enter_rank_space, leave_rank_space
 from hocp.conv.init import orthonormal_frame
 from hocp.conv.layer import FactorizedConv, copy_into
 from hocp.conv.nd import conv_nd, in_full_precision, pad
+from hocp.conv.solvers import fit_tt
 
 
 class TTConv(FactorizedConv):
@@ -136,15 +137,11 @@ class TTConv(FactorizedConv):
 
     @classmethod
     def _fit(cls, kernel: Tensor, rank: int | tuple[int, ...], **solver: Any) -> tuple[Any, ...]:
-        from hocp.conv.solve import fit_tt  # here, since TensorLy takes a second to import
-
         return fit_tt(kernel, _bond_ranks(rank, kernel.dim() - 2), **solver)
 
     @classmethod
     def _fit_joint(cls, kernels: Tensor, rank: int | tuple[int, ...], **solver: Any) -> tuple[list, Any]:
         """A train through L, C, K0, ..., T; the core of the layers goes into each layer's first one."""
-        from hocp.conv.solve import fit_tt
-
         bonds = (kernels.shape[0], *_bond_ranks(rank, kernels.dim() - 3))
         (layers, first, *shared), fit = fit_tt(kernels.movedim(0, 1), bonds, **solver)
         return [([torch.tensordot(row[None], first, dims=1), *shared],) for row in layers[0]], fit

@@ -24,6 +24,7 @@ from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions, orthonormal_frame
 from hocp.conv.layer import FactorizedConv, copy_into
 from hocp.conv.nd import conv_nd, in_full_precision, pad
+from hocp.conv.solvers import fit_tucker
 
 
 class TuckerConv(FactorizedConv):
@@ -183,8 +184,6 @@ class TuckerConv(FactorizedConv):
 
     @classmethod
     def _fit(cls, kernel: Tensor, rank: int | tuple[int, int], **solver: Any) -> tuple[Any, ...]:
-        from hocp.conv.solve import fit_tucker  # here, since TensorLy takes a second to import
-
         pair = _rank_pair(rank)
         for name, channels, own in zip(("out", "in"), kernel.shape, pair, strict=False):
             if own > channels:

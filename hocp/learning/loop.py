@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from hocp.clips import Batch, Frames, Windows, normalise
 from hocp.conv import freeze_except_temporal, unfreeze
-from hocp.conv.rank import adam_scales, rebalance_, soft_threshold_
+from hocp.conv.ranks.lasso import adam_scales, rebalance_, soft_threshold_
 from hocp.learning import augment, losses, metrics
 from hocp.learning.checkpoint import Checkpoints
 from hocp.learning.history import History

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hocp.conv.budget import Choices, allocate, least
+from hocp.conv.factorization.budget import Choices, allocate, least
 
 costs = st.lists(st.integers(1, 30), min_size=1, max_size=4, unique=True)
 

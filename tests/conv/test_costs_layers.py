@@ -97,7 +97,7 @@ def test_twins_of_dense_and_separable_layers_of_any_order(order, padding):
 
 @pytest.mark.parametrize("groups", [1, 2])
 def test_closed_forms_by_hand_at_stride_one(groups):
-    """The table of `hocp.conv.cost`: 12 to 8 channels, 3 x 3 taps, 5 x 7 positions."""
+    """The table of `hocp.conv.costs.formulas`: 12 to 8 channels, 3 x 3 taps, 5 x 7 positions."""
     geometry, size, p, g = Geometry((3, 3), padding=1), (5, 7), 35, groups
     twin = tucker_cost(12, 8, geometry, size, rank=(4, 5), groups=g)
     assert twin.parameters == 12 // g * 5 + 5 * 4 * 9 + 4 * 8

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from hocp.conv import CPConv, TuckerConv, transduce
-from hocp.conv.dropout import drop_components_
+from hocp.conv.ranks.dropout import drop_components_
 
 
 def one_component_a_channel(rank=6, **options):

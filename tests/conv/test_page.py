@@ -1,4 +1,4 @@
-"""The examples of hocp/conv/README.md run in order, as a reader would paste them; its links lead to headings."""
+"""The examples of hocp/conv/README.md run in order, as a reader would paste them; links lead to headings."""
 
 import re
 from functools import partial

@@ -5,11 +5,11 @@ import torch
 from torch import nn
 
 from hocp.conv import CPConv, TTConv, TuckerConv
-from hocp.conv.calibration import Scene
-from hocp.conv.jobs import Job, jobs_of
-from hocp.conv.sensitivity import error_curve, kernel_error, probe_level
-from hocp.conv.spending import _answers
-from hocp.conv.targets import find
+from hocp.conv.factorization.calibration import Scene
+from hocp.conv.factorization.jobs import Job, jobs_of
+from hocp.conv.factorization.sensitivity import error_curve, kernel_error, probe_level
+from hocp.conv.factorization.spending import _answers
+from hocp.conv.factorization.targets import find
 
 CLASSES = {"cp": CPConv, "tucker": TuckerConv, "tt": TTConv}
 

@@ -24,8 +24,7 @@ from solver_kernels import (
 from tensorly.cp_tensor import CPTensor
 from tensorly.decomposition import parafac
 
-from hocp.conv.solve import Fit, fit_cp
-from hocp.conv.solvers import als
+from hocp.conv.solvers import Fit, als, fit_cp
 from hocp.conv.solvers.fit import STATUSES, Clock
 
 CASES_EACH = 5  # by 23 kinds and 5 orders: 575 kernels

@@ -10,8 +10,7 @@ import torch
 from solver_kernels import KINDS, ORDERS, low_rank, normal, random_shape, relative_error, scale_of
 from tensorly.cp_tensor import unfolding_dot_khatri_rao
 
-from hocp.conv.solve import cp_rank_for_error, fit_cp_to_error
-from hocp.conv.solvers import als
+from hocp.conv.solvers import als, cp_rank_for_error, fit_cp_to_error
 from hocp.conv.solvers.starts import Slices, from_fibres, from_pencil
 
 

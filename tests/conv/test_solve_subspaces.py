@@ -19,7 +19,7 @@ from solver_kernels import (
 )
 from tensorly.decomposition import partial_tucker, tensor_train
 
-from hocp.conv.solve import fit_tt, fit_tucker, tt_ranks_for_error, tucker_ranks_for_error
+from hocp.conv.solvers import fit_tt, fit_tucker, tt_ranks_for_error, tucker_ranks_for_error
 
 CASES_EACH = 3
 ERRORS = (0.9, 0.4, 0.1, 1e-3, 0.0)

@@ -11,7 +11,7 @@ from torch import nn
 from transduce_oracles import frame_by_frame, with_statistics
 
 from hocp.conv import CPConv, TTConv, TuckerConv, temporal_parameters, transduce
-from hocp.conv.transduce import layer_order
+from hocp.conv.transduction.transduce import layer_order
 
 FACTORIZED = ("cp", "cp without weights", "tucker", "train")
 

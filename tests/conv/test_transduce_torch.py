@@ -10,7 +10,7 @@ from torch import nn
 from transduce_oracles import frame_by_frame, with_statistics
 
 from hocp.conv import CPConv, PerFrame, TTConv, TuckerConv, transduce, transduce_layer
-from hocp.conv.frames import ChannelDropout
+from hocp.conv.transduction.frames import ChannelDropout
 
 CHANNELS = 4
 SIZES = {1: (12,), 2: (8, 6), 3: (6, 4, 6)}

@@ -8,8 +8,8 @@ from math import prod
 from typing import Any
 
 from hocp.conv.checks import check_groups
-from hocp.conv.cost import cp_cost, tt_cost, tucker_cost
-from hocp.conv.cost_stages import Cost
+from hocp.conv.costs.formulas import cp_cost, tt_cost, tucker_cost
+from hocp.conv.costs.stages import Cost
 from hocp.conv.cp import CPConv
 from hocp.conv.geometry import Geometry
 from hocp.conv.layer import FactorizedConv

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from hocp.conv.ladder import Rank
+from hocp.conv.ranks.ladder import Rank
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.latency import Batch, run, tensors_in
-from hocp.conv.layer_cost import order_of
-from hocp.conv.network_cost import has_twin, layer_macs
-from hocp.conv.targets import Target
+from hocp.conv.costs.latency import Batch, run, tensors_in
+from hocp.conv.costs.layer import order_of
+from hocp.conv.costs.network import has_twin, layer_macs
+from hocp.conv.factorization.targets import Target
 
 Calls = list[tuple[int, tuple[int, ...]]]
 

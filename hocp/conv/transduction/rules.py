@@ -15,11 +15,11 @@ from hocp.conv.cp import CPConv
 from hocp.conv.dense import CONVOLUTIONS, as_module, geometry_of
 from hocp.conv.layer import FactorizedConv
 from hocp.conv.nd import ConvNd
-from hocp.conv.new_mode import inflated, new_core, new_factor
 from hocp.conv.separable import SeparableDepthwise
 from hocp.conv.tensor_train import TTConv
-from hocp.conv.transduce import convert, layer_order, transduce_layer
-from hocp.conv.transduce_options import Options
+from hocp.conv.transduction.new_mode import inflated, new_core, new_factor
+from hocp.conv.transduction.options import Options
+from hocp.conv.transduction.transduce import convert, layer_order, transduce_layer
 from hocp.conv.tucker import TuckerConv
 
 

@@ -15,7 +15,7 @@ from math import prod
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.layer_cost import TWINS, layer_cost, order_of
+from hocp.conv.costs.layer import TWINS, layer_cost, order_of
 
 
 @dataclass(frozen=True)

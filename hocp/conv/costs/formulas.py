@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import prod
 
-from hocp.conv.cost_stages import Block, Cost, Stage
+from hocp.conv.costs.stages import Block, Cost, Stage
 from hocp.conv.geometry import Geometry
 
 

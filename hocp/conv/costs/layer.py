@@ -7,8 +7,8 @@ from functools import singledispatch
 
 from torch import nn
 
-from hocp.conv.cost import cp_cost, dense_cost, separable_cost, tt_cost, tucker_cost
-from hocp.conv.cost_stages import Cost
+from hocp.conv.costs.formulas import cp_cost, dense_cost, separable_cost, tt_cost, tucker_cost
+from hocp.conv.costs.stages import Cost
 from hocp.conv.cp import CPConv
 from hocp.conv.dense import CONVOLUTIONS, geometry_of
 from hocp.conv.layer import FactorizedConv

@@ -8,17 +8,24 @@ from typing import Any
 import torch
 from torch import nn
 
-from hocp.conv.calibration import Scene
-from hocp.conv.fitting import Made, check_options, checked_solver, make, rank_wanted
-from hocp.conv.jobs import Job, jobs_of
-from hocp.conv.ladder import Rank, kind_of
-from hocp.conv.latency import Batch, latency
+from hocp.conv.costs.latency import Batch, latency
+from hocp.conv.factorization.calibration import Scene
+from hocp.conv.factorization.fitting import Made, check_options, checked_solver, make, rank_wanted
+from hocp.conv.factorization.jobs import Job, jobs_of
+from hocp.conv.factorization.report import FactorizationError, Factorized, LayerReport, faults
+from hocp.conv.factorization.sensitivity import kernel_error
+from hocp.conv.factorization.spending import (
+    Plan,
+    Timer,
+    absolute,
+    sensitivity_of,
+    spend_counts,
+    spend_seconds,
+)
+from hocp.conv.factorization.targets import Selection, find, replaced
 from hocp.conv.layer import FactorizedConv
-from hocp.conv.report import FactorizationError, Factorized, LayerReport, faults
-from hocp.conv.sensitivity import kernel_error
+from hocp.conv.ranks.ladder import Rank, kind_of
 from hocp.conv.solvers.fit import check_max_error
-from hocp.conv.spending import Plan, Timer, absolute, sensitivity_of, spend_counts, spend_seconds
-from hocp.conv.targets import Selection, find, replaced
 
 BUDGETS = ("parameters", "macs", "seconds")
 

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.calibration import Calls, Scene
+from hocp.conv.costs.network import layer_macs
 from hocp.conv.dense import geometry_of
-from hocp.conv.ladder import Ladder
+from hocp.conv.factorization.calibration import Calls, Scene
+from hocp.conv.factorization.targets import Target
 from hocp.conv.layer import FactorizedConv
-from hocp.conv.network_cost import layer_macs
-from hocp.conv.targets import Target
+from hocp.conv.ranks.ladder import Ladder
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv.cp import CPConv
-from hocp.conv.gates import families, ranked
+from hocp.conv.ranks.gates import families, ranked
 
 
 class Cut(NamedTuple):

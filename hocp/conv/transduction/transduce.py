@@ -1,8 +1,8 @@
 """From order N to N + K: give a trained image network new modes such as time, the transduction of the paper.
 
 Shapes: (B, C, H, W) -> (B, C, T, H, W); new modes are the first spatial ones. With the identity as initial
-factor the new network applies the old one to every frame. Rules for layers are in `hocp.conv.transduce_rules`
-(ours and convolutions) and `hocp.conv.transduce_torch` (torch's other layers).
+factor the new network applies the old one to every frame. Rules for layers are in `rules`
+(ours and convolutions) and `torch_layers` (torch's other layers).
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from functools import singledispatch
 
 from torch import nn
 
-from hocp.conv.freeze import is_frozen
-from hocp.conv.transduce_options import Options, new_modes
+from hocp.conv.transduction.freeze import is_frozen
+from hocp.conv.transduction.options import Options, new_modes
 
 _CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _REBUILT = (nn.modules.conv._ConvNd, nn.modules.batchnorm._BatchNorm)

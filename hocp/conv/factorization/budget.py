@@ -18,7 +18,7 @@ class Choices:
     Attributes
     ----------
     levels : tuple of int
-        Of `hocp.conv.ladder.Ladder`; 0 is the dense layer.
+        Of `hocp.conv.ranks.ladder.Ladder`; 0 is the dense layer.
     costs, losses : tuple of float
         The losses of different layers add up.
     """

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 from torch import nn
 
-from hocp.conv.frames import ChannelDropout, FramesBack, FramesLast, PerFrame
 from hocp.conv.nd import BatchNormNd, batch_norm
-from hocp.conv.transduce import layer_order, transduce_layer
-from hocp.conv.transduce_options import Options
+from hocp.conv.transduction.frames import ChannelDropout, FramesBack, FramesLast, PerFrame
+from hocp.conv.transduction.options import Options
+from hocp.conv.transduction.transduce import layer_order, transduce_layer
 
 # Of single numbers, of the channels (mode 1), or of the last modes: the same for every order.
 _UNCHANGED = (

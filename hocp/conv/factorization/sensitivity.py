@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from hocp.conv.cp import CPConv
-from hocp.conv.ladder import Ladder
+from hocp.conv.factorization.targets import Target
 from hocp.conv.layer import FactorizedConv
-from hocp.conv.targets import Target
+from hocp.conv.ranks.ladder import Ladder
 from hocp.conv.tucker import TuckerConv
 
 QUICK = {"iterations": 20, "restarts": 0, "seconds": 10.0}

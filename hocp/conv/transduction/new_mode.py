@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from hocp.conv.init import orthonormal_columns
-from hocp.conv.transduce_options import Options
+from hocp.conv.transduction.options import Options
 
 
 def new_factor(options: Options, columns: int, like: Tensor) -> Tensor:

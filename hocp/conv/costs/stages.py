@@ -1,4 +1,4 @@
-"""Stages of a factorized convolution and what each costs; `hocp.conv.cost` puts them together.
+"""Stages of a factorized convolution and what each costs; `hocp.conv.costs.formulas` puts them together.
 
 One MAC is one multiplication with its addition. Groups share all factors but that of the output channels:
 they cost the parameters of one group and the work of all.

@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.budget import Choices, allocate, least
-from hocp.conv.calibration import Scene
-from hocp.conv.jobs import Job
-from hocp.conv.latency import Batch
-from hocp.conv.sensitivity import error_curve, kernel_error, probe_level, quick_layer
-from hocp.conv.targets import for_all, replaced
+from hocp.conv.costs.latency import Batch
+from hocp.conv.factorization.budget import Choices, allocate, least
+from hocp.conv.factorization.calibration import Scene
+from hocp.conv.factorization.jobs import Job
+from hocp.conv.factorization.sensitivity import error_curve, kernel_error, probe_level, quick_layer
+from hocp.conv.factorization.targets import for_all, replaced
 
 TIMED_LEVELS = 5  # of each layer
 TRIALS = 8  # whole networks that are timed

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv.cp import CPConv
-from hocp.conv.gates import distinct_weights, families, gated, uses
+from hocp.conv.ranks.gates import distinct_weights, families, gated, uses
 
 
 class Sparsity(NamedTuple):

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hocp.conv.costs.latency import latency
 from hocp.conv.cp import CPConv
 from hocp.conv.geometry import Geometry
-from hocp.conv.ladder import Ladder, Rank, kind_of
-from hocp.conv.latency import latency
 from hocp.conv.layer import FactorizedConv
+from hocp.conv.ranks.ladder import Ladder, Rank, kind_of
 
 Timer = Callable[[nn.Module, Tensor], float]
 

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from hocp.conv import convert, solve
+from hocp.conv import convert, solvers
 from hocp.conv.cp import CPConv
-from hocp.conv.jobs import Job
-from hocp.conv.ladder import Rank
+from hocp.conv.factorization.jobs import Job
+from hocp.conv.factorization.targets import for_all
 from hocp.conv.layer import FactorizedConv
-from hocp.conv.targets import for_all
+from hocp.conv.ranks.ladder import Rank
 from hocp.conv.tucker import TuckerConv
 
 OPTIONS = ("implementation", "learn_weights")
@@ -51,8 +51,8 @@ def check_options(kind: type[FactorizedConv], options: Mapping[str, Any]) -> Non
 
 def checked_solver(kind: type[FactorizedConv], solver: Mapping[str, Any]) -> dict[str, Any]:
     """Options that the solver of this kind knows."""
-    fit = solve.fit_cp if issubclass(kind, CPConv) else solve.fit_tt
-    fit = solve.fit_tucker if issubclass(kind, TuckerConv) else fit
+    fit = solvers.fit_cp if issubclass(kind, CPConv) else solvers.fit_tt
+    fit = solvers.fit_tucker if issubclass(kind, TuckerConv) else fit
     legal = _options_of(fit)
     for name, value in solver.items():
         if name not in legal:
@@ -137,10 +137,10 @@ def _within(
     """A layer of the smallest rank whose kernel error is within a bound."""
     kernel = conv.weight.detach()
     if issubclass(kind, CPConv):
-        known = _options_of(solve.fit_cp_to_error)
+        known = _options_of(solvers.fit_cp_to_error)
         limits = {name: value for name, value in solver.items() if name in known}
-        *tensors, fit = solve.fit_cp_to_error(kernel, max_error, **limits)
+        *tensors, fit = solvers.fit_cp_to_error(kernel, max_error, **limits)
         return convert.in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
-    search = solve.tucker_ranks_for_error if issubclass(kind, TuckerConv) else solve.tt_ranks_for_error
+    search = solvers.tucker_ranks_for_error if issubclass(kind, TuckerConv) else solvers.tt_ranks_for_error
     limits = {name: solver[name] for name in ("max_bytes",) if name in solver}
     return kind.from_conv(conv, rank=search(kernel, max_error, **limits), solver=solver, **options)

@@ -1,0 +1,1 @@
+"""What layers and networks cost: by formula, and as measured."""

@@ -1,0 +1,1 @@
+"""Whole networks factorized under a rank, an error bound or a budget."""
