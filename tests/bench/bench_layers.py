@@ -12,9 +12,9 @@ from math import prod, sqrt
 import torch
 from torch import Tensor, nn
 
-from hocp.conv import CPConv, Geometry, TuckerConv, cp_cost, dense_cost, matching_rank, tucker_cost
+from hocp.conv import CPConv, Geometry, TuckerConv, cp_cost, dense_cost, matching_rank, prune_, tucker_cost
 
-KINDS = ("dense", "hocp", "hocp chain", "tucker", "tltorch")
+KINDS = ("dense", "hocp", "hocp chain", "hocp pruned", "tucker", "tltorch")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ ROUNDS = {"tiny": 1, "smoke": 3, "demo": 9, "full": 15}
 
 
 def build(kind: str, shape: Shape) -> nn.Module:
-    """A layer; the CP kinds all hold the same numbers."""
+    """A layer; the CP kinds all hold the same numbers, the pruned one every second component of them."""
     channels, kernel = shape.channels, (3,) * shape.order
     torch.manual_seed(0)
     if kind == "dense":
@@ -81,8 +81,12 @@ def build(kind: str, shape: Shape) -> nn.Module:
         return conv(channels, channels, 3, padding=1, bias=False)
     if kind == "tucker":
         return TuckerConv(channels, channels, kernel, rank=_tucker_rank(shape), padding=1)
-    form = {"hocp": "auto"}.get(kind, "chain")
+    form = {"hocp": "auto", "hocp pruned": "auto"}.get(kind, "chain")
     ours = CPConv(channels, channels, kernel, rank=shape.rank, padding=1, implementation=form)
+    if kind == "hocp pruned":
+        with torch.no_grad():
+            ours.weights[1::2] = 0
+        prune_(ours)
     return _theirs(ours, shape) if kind == "tltorch" else ours
 
 
@@ -116,7 +120,8 @@ def macs(kind: str, shape: Shape) -> int:
         return shape.batch * dense_cost(*arguments).macs
     if kind == "tucker":
         return shape.batch * tucker_cost(*arguments, rank=_tucker_rank(shape)).macs
-    return shape.batch * cp_cost(*arguments, rank=shape.rank).macs
+    rank = (shape.rank + 1) // 2 if kind == "hocp pruned" else shape.rank
+    return shape.batch * cp_cost(*arguments, rank=rank).macs
 
 
 def example(shape: Shape) -> Tensor:

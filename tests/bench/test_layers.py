@@ -38,7 +38,7 @@ def test_time(benchmark, shape, kind, call, rounds):
         call=call,
         kind=kind,
         shape=list(x.shape),
-        rank=list(layer.rank) if kind == "tucker" else None if kind == "dense" else shape.rank,
+        rank={"dense": None, "tltorch": shape.rank}.get(kind, getattr(layer, "rank", None)),
         parameters=parameters(layer),
         macs=macs(kind, shape),
         threads=torch.get_num_threads(),
