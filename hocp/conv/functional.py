@@ -17,7 +17,7 @@ from torch import Tensor
 from hocp.conv import forms
 from hocp.conv.checks import check_bias, check_channels, check_groups, check_rank, check_tensors
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import in_format_of
+from hocp.conv.nd import in_format_of, with_gradient_in_format
 
 
 def cp_conv(
@@ -71,7 +71,7 @@ def cp_conv(
     psi = None if psi is None else _keeping_shape(psi)
     batched = check_channels(x, channels, order=geometry.order, layer="cp_conv", like=factors[1])
     options = {"bias": bias, "geometry": geometry, "groups": groups, "psi": psi}
-    y = compute(batched, weights, factors, implementation=implementation, **options)
+    y = compute(with_gradient_in_format(batched), weights, factors, implementation=implementation, **options)
     return y if batched is x else y.squeeze(0)
 
 

@@ -30,7 +30,7 @@ from hocp.conv.convert import Convertible
 from hocp.conv.dense import as_module
 from hocp.conv.forms import check_implementation
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import in_format_of, normalise, pad, pointwise
+from hocp.conv.nd import in_format_of, normalise, pad, pointwise, with_gradient_in_format
 from hocp.conv.text import describe
 
 
@@ -179,9 +179,10 @@ class FactorizedConv(Convertible, nn.Module, ABC):
         place = {"order": self.order, "layer": type(self).__name__, "like": next(self.parameters())}
         batched = check_channels(x, self.in_channels, **place)
         self.geometry.output_size(batched.shape[2:])
-        y = in_format_of(self._convolve(batched), batched)
+        given = with_gradient_in_format(batched)
+        y = in_format_of(self._convolve(given), batched)
         if self.skip is not None:
-            y = y + self._shortcut(batched).to(y.dtype)
+            y = y + self._shortcut(given).to(y.dtype)
         return y if batched is x else y.squeeze(0)
 
     @abstractmethod

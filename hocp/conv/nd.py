@@ -136,7 +136,24 @@ def normalise(norm: nn.Module, z: Tensor) -> Tensor:
     But for images and clips the input is made contiguous: AOT autograd, on which compilers build, expects the
     gradient of torch's batch norm in the input's strides, and gets a contiguous one.
     """
-    return norm(z if z.dim() in _IMAGES_AND_CLIPS else z.contiguous())
+    if z.dim() in _IMAGES_AND_CLIPS and 1 not in z.shape[2:]:
+        return norm(z)
+    return with_gradient_in_format(norm(z.contiguous()))
+
+
+def with_gradient_in_format(x: Tensor) -> Tensor:
+    """``x``, made so that its gradient will have its memory format where torch relies on that.
+
+    On a processor, torch's batch norm (2.13) takes a gradient in another format than its input's for wrong
+    numbers if a spatial mode has one position. A norm may stand in front of any layer, so layers hand back
+    gradients in the format of what they got, as torch's convolutions do.
+    """
+    if x.dim() not in _IMAGES_AND_CLIPS or 1 not in x.shape[2:]:
+        return x
+    if x.is_contiguous():
+        return x.flatten().reshape(x.shape)  # of which the gradient is contiguous
+    last = x.movedim(1, -1)
+    return last.flatten().reshape(last.shape).movedim(-1, 1) if last.is_contiguous() else x
 
 
 class BatchNormNd(_BatchNorm):

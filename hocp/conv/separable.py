@@ -17,7 +17,7 @@ from hocp.conv import forms
 from hocp.conv.checks import check_channels, check_like, check_rank
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions
-from hocp.conv.nd import batch_norm, in_format_of, normalise, pad
+from hocp.conv.nd import batch_norm, in_format_of, normalise, pad, with_gradient_in_format
 
 
 class SeparableDepthwise(nn.Module):
@@ -98,7 +98,7 @@ class SeparableDepthwise(nn.Module):
         place = {"order": self.order, "layer": "SeparableDepthwise", "like": self.factors[0]}
         batched = check_channels(z, self.channels, **place)
         self.geometry.output_size(batched.shape[2:])
-        y, geometry, inside = batched, self.geometry, self.geometry.symmetric_zeros
+        geometry, inside, y = self.geometry, self.geometry.symmetric_zeros, with_gradient_in_format(batched)
         for mode, (factor, norm) in enumerate(zip(self.factors, self.norms, strict=True)):
             if not inside:  # each mode in its turn: a norm before it must not see its zeros
                 y = pad(y, geometry.padded_only(mode))

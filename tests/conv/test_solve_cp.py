@@ -27,6 +27,8 @@ from tensorly.decomposition import parafac
 from hocp.conv.solvers import Fit, als, fit_cp
 from hocp.conv.solvers.fit import STATUSES, Clock
 
+pytestmark = pytest.mark.usefixtures("numpy_backend")
+
 CASES_EACH = 5  # by 23 kinds and 5 orders: 575 kernels
 SLACK = 30  # seconds; a guard against hanging, not a measurement
 

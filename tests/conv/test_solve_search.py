@@ -13,6 +13,8 @@ from tensorly.cp_tensor import unfolding_dot_khatri_rao
 from hocp.conv.solvers import als, cp_rank_for_error, fit_cp_to_error
 from hocp.conv.solvers.starts import Slices, from_fibres, from_pencil
 
+pytestmark = pytest.mark.usefixtures("numpy_backend")
+
 
 def unit_problem(shape, seed=0, *, rank=None):
     """A kernel of unit norm, of exact rank where one is given."""

@@ -21,6 +21,8 @@ from tensorly.decomposition import partial_tucker, tensor_train
 
 from hocp.conv.solvers import fit_tt, fit_tucker, tt_ranks_for_error, tucker_ranks_for_error
 
+pytestmark = pytest.mark.usefixtures("numpy_backend")
+
 CASES_EACH = 3
 ERRORS = (0.9, 0.4, 0.1, 1e-3, 0.0)
 EXACT = 1e-11  # relative error that rounding alone may leave
