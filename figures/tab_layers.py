@@ -96,7 +96,8 @@ def wide(rows: Sequence[Mapping[str, str]], machine: str) -> Block:
     note = (
         f"Timed with {machine}. Against another layer: how many times quicker; below 1 it is slower. Empty "
         "cells: not timed. MACs of one forward call by formula; forms that rebuild the kernel do other work. "
-        "The CP layers hold the same numbers, the Tucker layer as many."
+        "The CP layers hold the same numbers, the pruned one half of them, the Tucker layer as many as a "
+        "whole one."
     )
     return Block(title="Time of single layers", columns=columns, rows=body, notes=[note])
 
