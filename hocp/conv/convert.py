@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
@@ -23,6 +24,8 @@ GEOMETRY = ("kernel_size", "stride", "padding", "dilation", "padding_mode")
 
 class Convertible(ABC):
     """Classmethods that make a layer of convolutions; a factorization says how to fit and what to share."""
+
+    solver: Callable[..., Any]  # fit_cp and the like, whose options `from_conv` takes
 
     @classmethod
     def from_conv(
@@ -91,8 +94,9 @@ def convolution(
 ) -> FactorizedConv:
     """What `FactorizedConv.from_conv` returns."""
     geometry_of(conv)  # before the solver works for a module that is none
-    _check_options(kind, options, solver)
-    *tensors, fit = kind._fit(conv.weight.detach(), rank, **(solver or {}))
+    solver = checked_solver(kind, solver, where=kind.__name__)
+    _check_options(kind, options)
+    *tensors, fit = kind._fit(conv.weight.detach(), rank, **solver)
     return in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
 
 
@@ -117,9 +121,10 @@ def joint_convolutions(
             f"from_convs of {kind.__name__} got kernels of shapes {shapes}; expected at least one layer, and "
             "the same shape and groups for all"
         )
-    _check_options(kind, options, solver)
+    solver = checked_solver(kind, solver, where=kind.__name__)
+    _check_options(kind, options)
     stack = torch.stack([conv.weight.detach().to(convs[0].weight) for conv in convs])
-    parts, fit = kind._fit_joint(stack, rank, **(solver or {}))
+    parts, fit = kind._fit_joint(stack, rank, **solver)
     layers = [
         in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
         for conv, tensors in zip(convs, parts, strict=True)
@@ -172,14 +177,38 @@ def _like(part: Tensor | Sequence[Tensor], weight: Tensor) -> Tensor | list[Tens
     return part.to(weight) if isinstance(part, Tensor) else [each.to(weight) for each in part]
 
 
-def _check_options(
-    kind: type[FactorizedConv], options: Mapping[str, Any], solver: Mapping[str, Any] | None
-) -> None:
+def checked_solver(
+    kind: type[FactorizedConv], solver: Mapping[str, Any] | None, *, where: str
+) -> dict[str, Any]:
+    """Options that the solver of this kind knows.
+
+    Raises
+    ------
+    ValueError
+        If they are no mapping, or one is unknown.
+    """
+    if solver is None:
+        return {}
+    if not isinstance(solver, Mapping):
+        raise ValueError(f"solver of {where} is {solver!r}; expected its options, such as {{'seed': 1}}")
+    legal = options_of(kind.solver)
+    for name, value in solver.items():
+        if name not in legal:
+            raise ValueError(
+                f"solver of {where} has {name}={value!r}; expected options of "
+                f"hocp.conv.{kind.solver.__name__}: {', '.join(legal)}"
+            )
+    return dict(solver)
+
+
+def options_of(function: Callable[..., Any]) -> list[str]:
+    """Names of a function's keyword-only arguments."""
+    found = signature(function).parameters.values()
+    return [parameter.name for parameter in found if parameter.kind is parameter.KEYWORD_ONLY]
+
+
+def _check_options(kind: type[FactorizedConv], options: Mapping[str, Any]) -> None:
     """Refuse what would make a layer that computes something else than the convolution did."""
-    if solver is not None and not isinstance(solver, Mapping):
-        raise ValueError(
-            f"solver of {kind.__name__} is {solver!r}; expected its options, such as {{'seed': 1}}"
-        )
     for name in ("rank_norm", "rank_activation", "skip"):
         if options.get(name) is not None:
             raise ValueError(

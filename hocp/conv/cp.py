@@ -57,6 +57,7 @@ class CPConv(FactorizedConv):
     """
 
     IMPLEMENTATIONS = forms.IMPLEMENTATIONS
+    solver = staticmethod(fit_cp)
     #: Chance of each component to be absent from a call in training; `drop_components_` sets it.
     component_dropout = 0.0
 

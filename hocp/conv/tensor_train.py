@@ -53,6 +53,8 @@ class TTConv(FactorizedConv):
         If an argument is of the wrong kind or out of range.
     """
 
+    solver = staticmethod(fit_tt)
+
     def __init__(
         self,
         in_channels: int,

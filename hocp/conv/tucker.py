@@ -60,6 +60,8 @@ class TuckerConv(FactorizedConv):
         If an argument is of the wrong kind or out of range.
     """
 
+    solver = staticmethod(fit_tucker)
+
     def __init__(
         self,
         in_channels: int,

@@ -198,6 +198,8 @@ FROM_CONV = [
     (lambda: CPConv.from_conv(CONV, skip="identity", **ONE), "skip is 'identity'", "build a fresh layer"),
     (lambda: TuckerConv.from_conv(CONV, rank_norm="batch", **ONE), "rank_norm is 'batch'", "leave it out"),
     (lambda: CPConv.from_conv(CONV, solver="als", **ONE), "solver of CPConv is 'als'", "such as {'seed': 1}"),
+    (lambda: TTConv.from_conv(CONV, solver={"sweeps": 9}, rank=2), "solver of TTConv has sweeps=9",
+     "expected options of hocp.conv.fit_tt: seed"),
     (lambda: CPConv.from_conv(CONV, solver={"iterations": 0}, **ONE),
      "iterations of the solver is 0", "at least"),
     (lambda: CPConv.from_convs([], **ONE), "from_convs of CPConv", "none", "at least one layer"),

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from hocp.conv.convert import checked_solver
 from hocp.conv.costs.latency import Batch, latency
 from hocp.conv.factorization.calibration import Scene
-from hocp.conv.factorization.fitting import Made, check_options, checked_solver, make, rank_wanted
+from hocp.conv.factorization.fitting import Made, check_options, make, rank_wanted
 from hocp.conv.factorization.jobs import Job, jobs_of
 from hocp.conv.factorization.report import FactorizationError, Factorized, LayerReport, faults
 from hocp.conv.factorization.sensitivity import kernel_error
@@ -107,7 +108,7 @@ def factorize(
     }  # fmt: skip
     name, goal = _only_one(goals)
     check_options(kind, options)
-    solver = checked_solver(kind, solver or {})
+    solver = checked_solver(kind, solver, where="factorize")
     if max_error is not None:
         check_max_error(max_error)
     if tolerance is not None and not tolerance >= 0:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from inspect import signature
 from typing import Any, NamedTuple
 
 from torch import nn
@@ -47,26 +46,6 @@ def check_options(kind: type[FactorizedConv], options: Mapping[str, Any]) -> Non
                 f"factorize got {name}={value!r}; expected of {kind.__name__}'s options only "
                 f"{', '.join(legal)}: all else is taken over from the convolution"
             )
-
-
-def checked_solver(kind: type[FactorizedConv], solver: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that the solver of this kind knows."""
-    fit = solvers.fit_cp if issubclass(kind, CPConv) else solvers.fit_tt
-    fit = solvers.fit_tucker if issubclass(kind, TuckerConv) else fit
-    legal = _options_of(fit)
-    for name, value in solver.items():
-        if name not in legal:
-            raise ValueError(
-                f"solver of factorize has {name}={value!r}; expected options of hocp.conv.{fit.__name__}: "
-                f"{', '.join(legal)}"
-            )
-    return dict(solver)
-
-
-def _options_of(function: Callable[..., Any]) -> list[str]:
-    """Names of its keyword-only arguments."""
-    found = signature(function).parameters.values()
-    return [parameter.name for parameter in found if parameter.kind is parameter.KEYWORD_ONLY]
 
 
 def rank_wanted(job: Job, rank: Rank | float | Mapping[str, Rank]) -> tuple[Rank | None, str]:
@@ -137,7 +116,7 @@ def _within(
     """A layer of the smallest rank whose kernel error is within a bound."""
     kernel = conv.weight.detach()
     if issubclass(kind, CPConv):
-        known = _options_of(solvers.fit_cp_to_error)
+        known = convert.options_of(solvers.fit_cp_to_error)
         limits = {name: value for name, value in solver.items() if name in known}
         *tensors, fit = solvers.fit_cp_to_error(kernel, max_error, **limits)
         return convert.in_place_of(conv, kind, tensors=tensors, fit=fit, options=options)
