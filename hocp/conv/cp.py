@@ -42,7 +42,7 @@ class CPConv(FactorizedConv):
         How to compute; the results are equal.
     **options
         Of `FactorizedConv`: stride, padding, dilation, groups, bias, padding_mode, rank_norm,
-        rank_activation, skip, device, dtype.
+        rank_activation, skip, skip_taps, device, dtype.
 
     Attributes
     ----------

@@ -107,8 +107,8 @@ def pointwise(x: Tensor, matrix: Tensor, bias: Tensor | None = None, *, groups: 
 def channels_last(x: Tensor) -> Tensor:
     """``x`` in torch's channels-last format, where its order has one.
 
-    Factorized layers keep the format of their input and are faster in this one: their 1x1 stages are then
-    plain matrix products. One call at the beginning of a network does for all its layers.
+    Factorized layers keep the format of their input and need fewer copies in this one: their 1x1 stages are
+    then plain matrix products. One call at the beginning of a network does for all its layers.
     """
     if x.dim() not in _IMAGES_AND_CLIPS:
         return x

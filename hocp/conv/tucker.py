@@ -46,7 +46,7 @@ class TuckerConv(FactorizedConv):
         Stage by stage (as 'auto' does), or rebuild the kernel; the results are equal.
     **options
         Of `FactorizedConv`: stride, padding, dilation, groups, bias, padding_mode, rank_norm,
-        rank_activation, skip, device, dtype.
+        rank_activation, skip, skip_taps, device, dtype.
 
     Attributes
     ----------

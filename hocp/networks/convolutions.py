@@ -22,7 +22,7 @@ class Family(Protocol):
     """What a ResNet asks of its convolutions."""
 
     order: int
-    channels_last: bool  # whether the layers are faster in that memory format
+    channels_last: bool  # whether the layers need fewer copies in that memory format
 
     def layer(self, c_in: int, c_out: int, *, stride: tuple[int, ...], block_in: int) -> nn.Module:
         """A 3 x 3 (x 3) convolution without bias; `block_in` are the input channels of its block."""
