@@ -18,10 +18,10 @@ from hocp.conv.nd import channels_last
 #: (B, C, D0, ...) of the layers, of kernel 3 in every mode; each at these multiples of C as rank. They range
 #: from where calls decide to where arithmetic and memory do, and from few channels to many.
 SHAPES = (
-    (4, 16, 28, 28), (2, 64, 28, 28), (8, 64, 14, 14), (1, 256, 14, 14), (1, 512, 7, 7),
-    (1, 16, 4, 28, 28), (1, 64, 4, 28, 28), (1, 128, 4, 14, 14), (1, 256, 2, 7, 7),
+    (4, 16, 28, 28), (2, 64, 56, 56), (8, 64, 14, 14), (4, 256, 14, 14), (4, 512, 7, 7),
+    (1, 16, 4, 28, 28), (1, 64, 4, 28, 28), (2, 128, 4, 14, 14), (2, 256, 4, 7, 7),
 )  # fmt: skip
-RANKS = (0.5, 1, 3, 6)
+RANKS = (0.5, 1, 2, 5)
 #: Whether the layer is in training mode, whether gradients are taken, forms: a kernel is kept in eval mode.
 SETTINGS = ((False, False, tuple(FORMS)), (True, False, ("dense",)), (True, True, tuple(FORMS)))
 
@@ -29,7 +29,7 @@ SETTINGS = ((False, False, tuple(FORMS)), (True, False, ("dense",)), (True, True
 def calibrate(*, device: str = "cpu", rounds: int = 3) -> Model:
     """Time small layers in all forms, fit the prices of their operations, and remember these.
 
-    Takes some 20 seconds. From then on 'auto' goes by them for whatever `tune` did not
+    Takes about a minute. From then on 'auto' goes by them for whatever `tune` did not
     measure, in this process and, through the tuning file, in later ones; see there.
 
     Parameters
@@ -48,14 +48,14 @@ def calibrate(*, device: str = "cpu", rounds: int = 3) -> Model:
     OSError
         If the tuning file cannot be written.
     """
-    samples = []
+    groups = []
     for layer, x in _layers(device):
-        for training, backward, forms in SETTINGS:
+        for training, backward, names in SETTINGS:
             with torch.set_grad_enabled(backward):
                 call = layer.train(training).call_of(x)
-            times = measure(layer, x, forms, backward=backward, rounds=rounds)
-            samples += [(purchase(form, call), FORMS[form].work(call), time) for form, time in times.items()]
-    model = Model(machine(call.processor), call.device, call.threads, fit(samples))
+            times = measure(layer, x, names, backward=backward, rounds=rounds)
+            groups.append([(purchase(name, call), FORMS[name].work(call), times[name]) for name in times])
+    model = Model(machine(call.processor), call.device, call.threads, fit(groups))
     enter(model.machine, Machine(models={call.threads: model}))
     reconsider()
     return model
