@@ -6,20 +6,17 @@ Shapes as in `hocp.conv.forms.call`; u (C, R) and v (T, R) are the factors of th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from hocp.conv.forms.call import Call, Form, Operations, Psi
+from hocp.conv.forms.call import Call, Form, Operations, Psi, is_transformed
 from hocp.conv.forms.counting import count
 from hocp.conv.forms.views import Views
 from hocp.conv.geometry import Geometry
 from hocp.conv.kernels import build, native
-
-
-def is_transformed():
-    return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
 
 
 class Fused(Form):
@@ -45,12 +42,12 @@ class Fused(Form):
         options = {"bias": bias, "geometry": geometry}
         if is_transformed():
             return self.torch_form.compute(x, weights, factors, groups=groups, psi=psi, **options)
-        tensors = (x, factors[1], factors[0] * weights, *factors[2:])
-        learnt = any(tensor.requires_grad for tensor in (*tensors, bias) if tensor is not None)
-        if learnt and torch.is_grad_enabled():
-            return _Convolution.apply(geometry, bias, *tensors)
-        y, _ = native.forward(*tensors[:3], tensors[3:], keep=False, **options)
-        return y
+        return _convolve(x, weights, factors, keep=True, **options)
+
+    def compute_keeping_input(
+        self, x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, norm: nn.Module | None, **options: Any
+    ) -> Tensor:
+        return _convolve(x, weights, factors, bias=options["bias"], geometry=options["geometry"], keep=False)
 
     def supports(self, call: Call) -> str | None:
         if call.device != "cpu":
@@ -68,43 +65,61 @@ class Fused(Form):
         return build.unavailable()
 
     def work(self, call: Call) -> Operations:
-        return count(call, [tuple(range(call.order))], copies=not call.channels_last)
+        work = count(call, [tuple(range(call.order))], copies=not call.channels_last)
+        kept = call.positions_in * call.rank * call.dtype.itemsize if call.training else 0
+        return replace(work, launches=3 if call.training else 2, saved=float(kept))
+
+
+def _convolve(
+    x: Tensor,
+    weights: Tensor,
+    factors: Sequence[Tensor],
+    *,
+    bias: Tensor | None,
+    geometry: Geometry,
+    keep: bool,
+) -> Tensor:
+    """With a node in the graph where one is wanted, which keeps x U(C) for the backward pass if asked."""
+    tensors = (x, factors[1], factors[0] * weights, *factors[2:])
+    learnt = any(tensor.requires_grad for tensor in (*tensors, bias) if tensor is not None)
+    if learnt and torch.is_grad_enabled():
+        return _Convolution.apply(geometry, keep, bias, *tensors)
+    y, _ = native.forward(*tensors[:3], tensors[3:], bias=bias, geometry=geometry, keep=False)
+    return y
 
 
 class _Convolution(torch.autograd.Function):
     """The whole layer as one node of the graph."""
 
     @staticmethod
-    def forward(
-        ctx: Any, geometry: Geometry, bias: Tensor | None, x: Tensor, u: Tensor, v: Tensor, *factors: Tensor
-    ) -> Tensor:
-        y, z = native.forward(x, u, v, factors, bias=bias, geometry=geometry, keep=True)
+    def forward(ctx: Any, geometry: Geometry, keep: bool, bias: Tensor | None, *tensors: Tensor) -> Tensor:
+        x, u, v, *factors = tensors
+        y, z = native.forward(x, u, v, factors, bias=bias, geometry=geometry, keep=keep)
         ctx.geometry = geometry
-        ctx.save_for_backward(x, u, v, z, *factors)
+        ctx.save_for_backward(z, *tensors)
         return y
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        x, u, v, z, *factors = ctx.saved_tensors
+        z, *tensors = ctx.saved_tensors
+        needed = ctx.needs_input_grad[3:]
         if torch.is_grad_enabled():  # gradients of gradients are wanted: let torch see what is computed
-            grads = _torch_backward(ctx, x, u, v, factors, grad)
+            grads = _torch_backward(tensors, grad, needed, ctx.geometry)
         else:
-            grad_x, *others, own = native.backward(
-                x, u, v, factors, z, grad, geometry=ctx.geometry, wants_x=ctx.needs_input_grad[2]
-            )
-            grads = (grad_x, *others, *own)
-        grad_bias = grad.sum([0, *range(2, grad.dim())]) if ctx.needs_input_grad[1] else None
-        return None, grad_bias, *grads
+            x, u, v, *factors = tensors
+            options = {"geometry": ctx.geometry, "wants_x": needed[0]}
+            grads = native.backward(x, u, v, factors, z, grad, **options)
+        grad_bias = grad.sum([0, *range(2, grad.dim())]) if ctx.needs_input_grad[2] else None
+        return None, None, grad_bias, *grads
 
 
 def _torch_backward(
-    ctx: Any, x: Tensor, u: Tensor, v: Tensor, factors: Sequence[Tensor], grad: Tensor
-) -> tuple[Tensor | None, ...]:
+    tensors: Sequence[Tensor], grad: Tensor, needed: Sequence[bool], geometry: Geometry
+) -> list[Tensor | None]:
     """The same gradients by torch's own operators."""
-    inputs = (x, u, v, *factors)
-    y = Fused.torch_form.compute(
-        x, v.new_ones(v.shape[1]), (v, u, *factors), bias=None, geometry=ctx.geometry, groups=1, psi=None
-    )
-    wanted = [tensor for tensor, needed in zip(inputs, ctx.needs_input_grad[2:], strict=True) if needed]
+    x, u, v, *factors = tensors
+    one = v.new_ones(v.shape[1])
+    y = Fused.torch_form.compute(x, one, (v, u, *factors), bias=None, geometry=geometry, groups=1, psi=None)
+    wanted = [tensor for tensor, need in zip(tensors, needed, strict=True) if need]
     found = iter(torch.autograd.grad(y, wanted, grad, create_graph=True))
-    return tuple(next(found) if needed else None for needed in ctx.needs_input_grad[2:])
+    return [next(found) if need else None for need in needed]

@@ -154,7 +154,7 @@ def backward(
     *,
     geometry: Geometry,
     wants_x: bool = True,
-) -> tuple[Tensor | None, Tensor, Tensor, list[Tensor]]:
+) -> list[Tensor | None]:
     """Gradients of x (None if it is not wanted), u, v and the factors from that of y.
 
     Without z it is computed once more.
@@ -167,4 +167,4 @@ def backward(
     given = (last.data_ptr(), u.data_ptr(), _addresses(padded), v.data_ptr(), grad.data_ptr(), _address(z))
     wanted = (_address(grad_x), grad_u.data_ptr(), _addresses(grads), grad_v.data_ptr())
     plan.run(plan.backward, *given, *wanted)
-    return grad_x if grad_x is None else grad_x.movedim(-1, 1), grad_u, grad_v, grads[-len(factors) :]
+    return [None if grad_x is None else grad_x.movedim(-1, 1), grad_u, grad_v, *grads[-len(factors) :]]
