@@ -1,0 +1,131 @@
+"""One row of the speed benchmark: who is timed on what, and the facts that stand beside its time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from hocp.conv import CPConv, network_cost
+from hocp.conv.forms import FORMS
+from tests.bench import cases, exact, memory, networks, peers
+from tests.bench.calls import CALLS, TRAINS, Subject, prepare
+from tests.bench.cases import Case, Effort
+from tests.bench.peers import Peer
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A peer under one call of a case, in one of the passes over all peers."""
+
+    case: Case
+    call: str
+    turn: int
+    peer: Peer
+
+    def __str__(self) -> str:
+        case, peer = self.case, self.peer
+        parts = (case.subject, f"batch {case.batch}", f"R = {case.rank_of}", self.call, f"pass {self.turn}")
+        return ", ".join((*parts, peer.name, peer.layout))
+
+
+def measurements(among: tuple[Case, ...], *, passes: int) -> Iterator[Measurement]:
+    """All of them, in the order in which they are timed: within a case and call, the peers take turns."""
+    for case in among:
+        for call in case.calls:
+            for turn in range(passes):
+                yield from (Measurement(case, call, turn, peer) for peer in taking_part(case, call))
+
+
+def taking_part(case: Case, call: str) -> list[Peer]:
+    """Others and ours; at some ranks of a layer, of the others only the dense one."""
+    others = peers.outsiders(case) if case.suite == "layers" else networks.outsiders(case)
+    if case.suite == "layers" and case.rank_of not in cases.COMPARED:
+        others = [peer for peer in others if peer.name == "dense"]
+    return others + ours(case, call)
+
+
+def ours(case: Case, call: str) -> list[Peer]:
+    """'auto' and every form that can compute the layer."""
+    names = ["hocp auto", *(f"hocp {form}" for form in FORMS if _supported(form, case))]
+    if case.suite == "networks":  # which bring their input into the format of the layers themselves
+        return [Peer(name) for name in names]
+    contiguous = [Peer(name) for name in names if case.thorough]
+    return [Peer(name, "channels_last") for name in names] + contiguous
+
+
+def _supported(form: str, case: Case) -> bool:
+    """Whether a form can compute a case."""
+    return True
+
+
+@lru_cache(maxsize=32)
+def subject(case: Case, peer: Peer) -> Subject:
+    """Module and input, made once for all passes and calls of a case."""
+    layer = case.suite == "layers"
+    module = (peers if layer else networks).build(peer.name, case)
+    return prepare(module, case.input_shape, peer.layout, layer=layer)
+
+
+def rounds(measurement: Measurement, effort: Effort) -> int:
+    """How many calls fit into the time for a row, after calls that warm up and are timed for this."""
+    call, made = CALLS[measurement.call], subject(measurement.case, measurement.peer)
+    made.module.train(measurement.call in TRAINS)
+    for _ in range(2 if measurement.turn == 0 else 1):
+        start = time.perf_counter()
+        call(made)
+        seconds = time.perf_counter() - start
+    return max(effort.least, min(effort.most, int(effort.seconds / seconds)))
+
+
+def facts(measurement: Measurement) -> dict[str, Any]:
+    """What identifies a row."""
+    peer = measurement.peer
+    return {
+        **cases.facts(measurement.case),
+        "call": measurement.call,
+        "peer": peer.name,
+        "layout": peer.layout,
+        "turn": measurement.turn,
+    }
+
+
+def findings(measurement: Measurement, result: tuple[torch.Tensor, ...]) -> dict[str, Any]:
+    """What is found out once a row, apart from the clock: size, work, memory, error, form."""
+    case, peer, call = measurement.case, measurement.peer, measurement.call
+    made, trains = subject(case, peer), call in TRAINS
+    size = peers.parameters(made.module)
+    layer = case.suite == "layers"
+    numbers = made.x.numel() + result[0].numel() + size
+    return {
+        "parameters": size,
+        "macs": peers.macs(peer.name, case) if layer else network_macs(peer.name, case),
+        "bytes": numbers * made.x.element_size(),
+        "saved_bytes": memory.saved_bytes(made.module, made.x) if trains else None,
+        "peak_bytes": memory.peak_bytes(lambda: CALLS[call](made)),
+        "error": exact.layer_error(result, peer.name, case)
+        if layer
+        else networks.network_error(peer, case, call),
+        "form": form(made) if layer and peer.name.startswith("hocp auto") else None,
+    }
+
+
+@lru_cache(maxsize=32)
+def network_macs(name: str, case: Case) -> int:
+    """Multiply-adds of a forward call by formula; TensorLy-Torch's layers count as ours of the same rank."""
+    ours = "hocp auto" if name.startswith(("tltorch", "hocp")) else name
+    device = "cpu" if case.width < 1 else "meta"
+    return case.batch * network_cost(networks.build(ours, case), case.input_shape[1:], device=device).macs
+
+
+def form(made: Subject) -> str:
+    """Which form 'auto' takes."""
+    layer = made.module
+    assert isinstance(layer, CPConv)
+    from hocp.conv.forms import choose
+
+    return choose(made.x, tuple(layer.factors), groups=1, psi=None)
