@@ -38,7 +38,7 @@ class CPConv(FactorizedConv):
     learn_weights : bool, default True
         Whether lambda is a parameter, as the lasso on it needs. If not, it is one throughout, absent from the
         state dict and not counted, as in the sizes that the paper reports.
-    implementation : {'auto', 'chain', 'views', 'dense'}
+    implementation : {'auto', 'chain', 'merged', 'views', 'dense'}
         How to compute; the results are equal.
     **options
         Of `FactorizedConv`: stride, padding, dilation, groups, bias, padding_mode, rank_norm,

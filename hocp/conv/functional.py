@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hocp.conv import forms
 from hocp.conv.checks import check_bias, check_channels, check_groups, check_rank, check_tensors
+from hocp.conv.choice.choose import form_for
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import in_format_of, with_gradient_in_format
 
@@ -46,7 +47,7 @@ def cp_conv(
         As in ``torch.nn.ConvNd``; padding also as (before, after) pairs.
     psi : callable (B g, R, D0, ...) -> (B g, R, D0, ...), optional
         Non-linearity between the first 1x1 stage and the depthwise ones.
-    implementation : {'auto', 'chain', 'views', 'dense'}
+    implementation : {'auto', 'chain', 'merged', 'views', 'dense'}
         Equal results by different computations; see `hocp.conv.forms`.
 
     Returns
@@ -96,9 +97,8 @@ def compute(
 ) -> Tensor:
     """Check the sizes and compute by the named form."""
     options["geometry"].output_size(x.shape[2:])
-    if implementation == "auto":
-        implementation = forms.choose(x, factors, groups=options["groups"], psi=options["psi"])
-    return in_format_of(forms.FORMS[implementation](x, weights, factors, **options), x)
+    form = form_for(implementation, x, weights, factors, **options)
+    return in_format_of(form.compute(x, weights, factors, **options), x)
 
 
 def check_factors(weights: Tensor, factors: Sequence[Tensor], *, layer: str) -> None:

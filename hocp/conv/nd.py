@@ -90,9 +90,12 @@ def add_bias(y: Tensor, bias: Tensor) -> Tensor:
 def in_full_precision(tensor: Tensor) -> AbstractContextManager:
     """Without autocast: a rebuilt kernel is as exact as its factors, and has their dtype."""
     device = tensor.device.type
-    known = torch.amp.is_autocast_available(device)  # not for 'meta', whose shapes are asked for all the same
-    on = known and torch.is_autocast_enabled(device)
-    return torch.autocast(device, enabled=False) if on else nullcontext()
+    return torch.autocast(device, enabled=False) if under_autocast(device) else nullcontext()
+
+
+def under_autocast(device: str) -> bool:
+    """Whether autocast is on for a type of device; 'meta', which can be asked too, has none."""
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
 
 
 def pointwise(x: Tensor, matrix: Tensor, bias: Tensor | None = None, *, groups: int = 1) -> Tensor:
@@ -115,14 +118,18 @@ def channels_last(x: Tensor) -> Tensor:
     return x.movedim(1, -1).contiguous().movedim(-1, 1)  # vmap knows no memory_format
 
 
+def is_channels_last(x: Tensor) -> bool:
+    """Whether torch's convolutions take the channels of (B, C, D0, ...) as its last mode in memory."""
+    if x.dim() not in _IMAGES_AND_CLIPS or x.is_contiguous():
+        return False
+    # By its strides, since part of a channels-last tensor, such as every other frame, has gaps.
+    batch, channels, *spatial = x.stride()
+    return channels == 1 and all(long >= short for long, short in pairwise((batch, *spatial, channels)))
+
+
 def in_format_of(y: Tensor, x: Tensor) -> Tensor:
     """``y`` in the memory format of ``x``, as torch's convolutions return it."""
-    if x.dim() in _IMAGES_AND_CLIPS and not x.is_contiguous():
-        # By its strides, since part of a channels-last tensor, such as every other frame, has gaps.
-        strides = x.movedim(1, -1).stride()
-        if strides[-1] == 1 and all(long >= short for long, short in pairwise(strides)):
-            return channels_last(y)
-    return y.contiguous()
+    return channels_last(y) if is_channels_last(x) else y.contiguous()
 
 
 def batch_norm(order: int, channels: int, **options) -> nn.Module:

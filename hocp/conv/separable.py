@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from hocp.conv import forms
 from hocp.conv.checks import check_channels, check_like, check_rank
+from hocp.conv.forms.stages import depthwise_mode
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions
 from hocp.conv.nd import batch_norm, in_format_of, normalise, pad, with_gradient_in_format
@@ -103,7 +103,7 @@ class SeparableDepthwise(nn.Module):
             if not inside:  # each mode in its turn: a norm before it must not see its zeros
                 y = pad(y, geometry.padded_only(mode))
             bare = geometry if inside else geometry.unpadded()
-            y = normalise(norm, forms.depthwise_mode(y, factor, mode, geometry=bare))
+            y = normalise(norm, depthwise_mode(y, factor, mode, geometry=bare))
         y = in_format_of(y, batched)
         return y if batched is z else y.squeeze(0)
 

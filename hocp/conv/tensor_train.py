@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv.checks import check_bias, check_rank, check_tensors
-from hocp.conv.forms import conv_mode, enter_rank_space, leave_rank_space
+from hocp.conv.forms.stages import conv_mode, enter_rank_space, leave_rank_space
 from hocp.conv.init import orthonormal_frame
 from hocp.conv.layer import FactorizedConv, copy_into
 from hocp.conv.nd import conv_nd, in_full_precision, pad

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv.checks import check_bias, check_rank, check_tensors, whole
-from hocp.conv.forms import conv_mode, depthwise, enter_rank_space, leave_rank_space
+from hocp.conv.forms.stages import conv_mode, depthwise, enter_rank_space, leave_rank_space
 from hocp.conv.geometry import Geometry
 from hocp.conv.init import balanced_directions, orthonormal_frame
 from hocp.conv.layer import FactorizedConv, copy_into

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from hocp.conv import ConvNd, CPConv, Geometry, SeparableDepthwise, TTConv, TuckerConv
 
 IMPLEMENTATIONS = {
-    "cp": ("auto", "chain", "views", "dense"),
-    "cp without weights": ("auto", "chain", "views", "dense"),
+    "cp": ("auto", "chain", "merged", "views", "dense"),
+    "cp without weights": ("auto", "chain", "merged", "views", "dense"),
     "tucker": ("auto", "chain", "dense"),
     "train": ("auto", "chain", "dense"),
     "dense": (None,),

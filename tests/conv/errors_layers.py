@@ -140,7 +140,7 @@ FUNCTION = [
     (lambda: cp_conv(X, WEIGHTS, FACTORS, psi="relu"), "psi of cp_conv is 'relu'", "a function"),
     (lambda: cp_conv(X, WEIGHTS, FACTORS, psi=lambda z: z[:, :1]), "psi of cp_conv", "(1, 1, 5) of (1,"),
     (lambda: cp_conv(X, WEIGHTS, FACTORS, psi=torch.relu, implementation="dense"),
-     "'dense'", "Use 'views' or"),
+     "'dense'", "use 'auto'"),
     (lambda: cp_conv(X, WEIGHTS, FACTORS, bias=torch.ones(4)), "bias of cp_conv", "(4,)", "shape (3,)"),
     (lambda: cp_conv(X, WEIGHTS, FACTORS, bias=True), "bias of cp_conv is True", "shape (3,)"),
     (lambda: cp_conv(X, WEIGHTS, FACTORS, groups=2), "out_channels of cp_conv is 3", "groups=2"),

@@ -111,7 +111,8 @@ RANK = [
     (lambda: drop_components_(nn.ReLU(), 0.5), "ReLU has no CPConv", "factorize it first"),
     (lambda: latency(layer(), torch.zeros(1, 2, 5, 5), repeats=0), "repeats", "0", "at least 1"),
     (lambda: layer_cost(nn.Linear(2, 2), (5, 5)), "layer_cost got a Linear", "expected Conv1d"),
-    (lambda: cp_cost(2, 2, G, (5, 5), rank=2, form="fast"), "form is 'fast'", "'chain', 'views' or 'dense'"),
+    (lambda: cp_cost(2, 2, G, (5, 5), rank=2, form="fast"),
+     "form is 'fast'", "'chain', 'merged', 'views' or 'dense'"),
     (lambda: tucker_cost(2, 2, G, (5, 5), rank=(2, 2), form="views"),
      "form is 'views'", "'chain' or 'dense'"),
 ]  # fmt: skip

@@ -43,7 +43,7 @@ def parameters(layer: nn.Module) -> int:
 
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("order", [1, 2, 3])
-@pytest.mark.parametrize("form", ["chain", "views", "dense"])
+@pytest.mark.parametrize("form", ["chain", "merged", "views", "dense"])
 def test_cp_twin_counts_what_the_layer_does(form, order, options):
     kernel, size = (3, 5, 2)[:order], (9, 10, 11)[:order]
     layer = CPConv(4, 6, kernel, rank=7, bias=True, implementation=form, **options)
@@ -187,5 +187,5 @@ def test_layers_without_a_twin_are_named_not_forgotten():
 
 
 def test_unknown_form_is_refused():
-    with pytest.raises(ValueError, match=r"form is 'fast'.*'chain', 'views' or 'dense'"):
+    with pytest.raises(ValueError, match=r"form is 'fast'.*'chain', 'merged', 'views' or 'dense'"):
         cp_cost(1, 1, Geometry((3,)), (5,), rank=1, form="fast")

@@ -55,7 +55,7 @@ def layers(draw) -> tuple[nn.Module, tuple[int, ...]]:
         "skip": skip,
     }
     kind = draw(st.sampled_from([CPConv, TuckerConv, TTConv]))
-    forms = ["chain", "views", "dense"] if kind is CPConv else ["chain", "dense"]
+    forms = ["chain", "merged", "views", "dense"] if kind is CPConv else ["chain", "dense"]
     options["implementation"] = form = draw(st.sampled_from(forms))
     if form != "dense":
         options["rank_norm"] = draw(st.sampled_from([None, "batch"]))

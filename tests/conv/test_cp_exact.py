@@ -8,7 +8,7 @@ from torch import nn
 
 from hocp.conv import CPConv, cp_conv
 
-FORMS = ("auto", "chain", "views", "dense")
+FORMS = ("auto", "chain", "merged", "views", "dense")
 LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
@@ -73,7 +73,7 @@ def test_empty_batch(form, order):
     y.sum().backward()
 
 
-@pytest.mark.parametrize("form", ["chain", "views"])
+@pytest.mark.parametrize("form", ["chain", "merged", "views"])
 @pytest.mark.parametrize("order", [1, 2, 3])
 def test_psi_stands_between_the_first_stage_and_the_depthwise_ones(form, order):
     """Against the stages written out with nn.ConvNd modules; padding comes after psi, so zeros stay zeros."""

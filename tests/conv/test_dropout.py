@@ -19,7 +19,7 @@ def one_component_a_channel(rank=6, **options):
     return layer
 
 
-@pytest.mark.parametrize("implementation", ["chain", "views", "dense"])
+@pytest.mark.parametrize("implementation", ["chain", "merged", "views", "dense"])
 def test_a_component_is_there_rescaled_or_not_at_all(implementation):
     torch.manual_seed(0)
     layer = one_component_a_channel(implementation=implementation)

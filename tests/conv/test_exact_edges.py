@@ -21,7 +21,10 @@ def separable(channels, out_channels, kernel, **options):
 
 
 LAYERS = {
-    **{f"cp {form}": partial(CPConv, rank=4, implementation=form) for form in ("chain", "views", "dense")},
+    **{
+        f"cp {form}": partial(CPConv, rank=4, implementation=form)
+        for form in ("chain", "merged", "views", "dense")
+    },
     "cp block": partial(CPConv, rank=4, rank_activation="relu", skip="projection", bias=True),
     "cp groups": partial(CPConv, rank=4, groups=2, bias=True),
     "tucker chain": partial(TuckerConv, rank=3),

@@ -1,4 +1,4 @@
-"""What the forms do: which operations they call, what they choose, which layout they return."""
+"""What the forms do: which operations they call, which layout they return."""
 
 from functools import partial
 
@@ -8,7 +8,6 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from hocp.conv import CPConv, SeparableDepthwise, TTConv, TuckerConv
-from hocp.conv.forms import choose
 
 LAST = {2: torch.channels_last, 3: torch.channels_last_3d}
 
@@ -51,7 +50,10 @@ def test_views_are_free_on_channels_last_inputs_and_return_channels_last(order):
 
 
 LAYERS = {
-    **{form: partial(CPConv, rank=12, implementation=form) for form in ("auto", "chain", "views", "dense")},
+    **{
+        form: partial(CPConv, rank=12, implementation=form)
+        for form in ("auto", "chain", "merged", "views", "dense")
+    },
     "tucker": partial(TuckerConv, rank=6),
     "tucker dense": partial(TuckerConv, rank=6, implementation="dense"),
     "train": partial(TTConv, rank=6),
@@ -91,25 +93,3 @@ def test_separable_output_keeps_the_memory_format_of_the_input(order):
     x = torch.randn(2, 8, *(6,) * order)
     assert layer(x).is_contiguous()
     assert layer(x.contiguous(memory_format=LAST[order])).is_contiguous(memory_format=LAST[order])
-
-
-@pytest.mark.parametrize(("shape", "rank", "form"), [
-    # Measured on one thread, forward and backward, each with the other form at least 1.4 times slower.
-    ((8, 64, 16, 14, 14), 64, "views"),
-    ((8, 64, 16, 7, 7), 24, "views"),
-    ((8, 32, 16, 14, 14), 24, "views"),
-    ((8, 32, 16, 14, 14), 200, "dense"),
-    ((8, 8, 16, 14, 14), 64, "dense"),
-    ((32, 64, 14, 14), 64, "views"),
-    ((32, 64, 28, 28), 200, "dense"),
-    ((8, 256, 14, 14), 568, "views"),
-    ((8, 64, 56, 56), 384, "dense"),
-    ((2, 256, 8, 14, 14), 1536, "views"),
-])  # fmt: skip
-def test_the_choice_agrees_with_what_was_measured(shape, rank, form):
-    taps = (3,) * (len(shape) - 2)
-    x = torch.empty(shape)
-    factors = [torch.empty(n, rank) for n in (shape[1], shape[1], *taps)]
-    assert choose(x, factors, groups=1, psi=None) == form
-    assert choose(x, factors, groups=1, psi=torch.relu) == "views"
-    assert choose(x.to("meta"), factors, groups=1, psi=None) == "views"

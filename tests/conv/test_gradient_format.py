@@ -16,7 +16,7 @@ LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 PSI = {"rank_norm": "batch", "rank_activation": "relu"}
 LAYERS = {
     **{f"cp {form}": lambda n, form=form: CPConv(4, 4, (3,) * n, rank=5, padding=1, implementation=form)
-       for form in ("chain", "views", "dense")},
+       for form in ("chain", "merged", "views", "dense")},
     "cp circular": lambda n: CPConv(4, 4, (1,) * n, rank=5, padding_mode="circular"),
     "cp skip": lambda n: CPConv(4, 4, (3,) * n, rank=5, padding=1, skip="projection"),
     "cp groups": lambda n: CPConv(4, 4, (3,) * n, rank=5, padding=1, groups=2),

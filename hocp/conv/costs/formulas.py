@@ -75,17 +75,19 @@ def cp_cost(
     form: str = "chain",
     itemsize: int = 4,
 ) -> Cost:
-    """Cost of `CPConv` computed as ``form``: 'chain', 'views' or 'dense'.
+    """Cost of `CPConv` computed as ``form``: 'chain', 'merged', 'views' or 'dense'.
 
     The default is the paper's chain: each 1-D convolution strides its own mode only, in the order of the
     modes (time first), so the first 1x1 stage runs at the input's size and the sizes shrink mode by mode.
-    'views' merges the last two modes into one k x k kernel and runs them before the earlier modes; 'dense'
-    rebuilds the kernel for each call. lambda costs parameters and no MACs, since it is folded into the last
-    stage. Parameters are the same for every form.
+    'merged' runs all modes as one kernel; 'views' merges the last two modes into one k x k kernel and runs
+    them before the earlier modes; 'dense' rebuilds the kernel for each call. lambda costs parameters and no
+    MACs, since it is folded into the last stage. Parameters are the same for every form.
     """
-    _known_form(form, ("chain", "views", "dense"))
+    _known_form(form, ("chain", "merged", "views", "dense"))
     block, order = Block(in_channels, out_channels, geometry, input_size, groups=groups), geometry.order
     parts = [(mode,) for mode in range(order)]
+    if form == "merged":
+        parts = [tuple(range(order))]
     if form == "views" and order > 1:
         parts = [(order - 2, order - 1), *reversed(parts[:-2])]
     stages = [block.enter(rank), *(block.depthwise(rank, *modes) for modes in parts), block.leave(rank)]

@@ -1,0 +1,199 @@
+"""What decides how fast a form is, what a form does, and what every form has to say of itself.
+
+Shapes: B batch, C input channels, T output channels, g groups, R rank; D0, ... spatial sizes, time first; K0,
+... taps.
+    x        (B, C, D0, ...)                    input
+    factors  (T, R), (C / g, R), (K0, R), ...   in TensorLy's order
+    weights  (R,)                               lambda
+    result   (B, T, D0', ...)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from hocp.conv.geometry import Geometry
+from hocp.conv.nd import is_channels_last, under_autocast
+
+Psi = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a CP convolution, as far as it decides which form is fastest.
+
+    Attributes
+    ----------
+    batch, in_channels, out_channels, groups, rank : int
+    size : tuple of int
+        Spatial sizes of the input, time first.
+    geometry : Geometry
+    dtype : torch.dtype
+        In which the products are computed: that of autocast where it is on.
+    device : str
+        Type, such as 'cpu' or 'cuda'.
+    processor : str
+        Name of the GPU; empty on a processor, of which a machine has one kind.
+    threads : int
+        Of the processor.
+    training : bool
+        Whether gradients are wanted.
+    channels_last : bool
+        Memory format of the input.
+    psi : bool
+        Whether there is a norm or activation in rank space.
+    kept : bool
+        Whether what is made of the factors alone is kept from call to call, as in a layer in eval mode.
+    """
+
+    batch: int
+    in_channels: int
+    out_channels: int
+    groups: int
+    rank: int
+    size: tuple[int, ...]
+    geometry: Geometry
+    dtype: torch.dtype = torch.float32
+    device: str = "cpu"
+    processor: str = ""
+    threads: int = 1
+    training: bool = False
+    channels_last: bool = False
+    psi: bool = False
+    kept: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        x: Tensor,
+        weights: Tensor,
+        factors: Sequence[Tensor],
+        *,
+        bias: Tensor | None = None,
+        geometry: Geometry,
+        groups: int = 1,
+        psi: Psi | None = None,
+        kept: bool = False,
+    ) -> Self:
+        """The call with these arguments, under the present settings of torch."""
+        shape, device = x.shape, x.device
+        tensors = (x, weights, *factors) if bias is None else (x, weights, *factors, bias)
+        return cls(
+            batch=shape[0],
+            in_channels=shape[1],
+            out_channels=factors[0].shape[0],
+            groups=groups,
+            rank=weights.shape[0],
+            size=tuple(shape[2:]),
+            geometry=geometry,
+            dtype=_computed_in(x),
+            device=device.type,
+            processor=torch.cuda.get_device_name(device) if device.type == "cuda" else "",
+            threads=torch.get_num_threads(),
+            training=torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors),
+            channels_last=is_channels_last(x),
+            psi=psi is not None,
+            kept=kept,
+        )
+
+    @property
+    def order(self) -> int:
+        """Number of spatial modes."""
+        return len(self.size)
+
+    @property
+    def output_size(self) -> tuple[int, ...]:
+        """Spatial sizes of the output."""
+        return self.geometry.output_size(self.size)
+
+    @property
+    def positions_in(self) -> int:
+        """Of all samples."""
+        return self.batch * prod(self.size)
+
+    @property
+    def positions_out(self) -> int:
+        """Of all samples."""
+        return self.batch * prod(self.output_size)
+
+
+def _computed_in(x: Tensor) -> torch.dtype:
+    """The dtype of the products, which autocast may choose."""
+    kind = x.device.type
+    if under_autocast(kind) and x.dtype != torch.float64:
+        return torch.get_autocast_dtype(kind)
+    return x.dtype
+
+
+@dataclass(frozen=True)
+class Operations:
+    """What one call of a form does; with gradients, forward and backward together.
+
+    Attributes
+    ----------
+    matrix : float
+        Floating-point operations in dense matrix products and convolutions.
+    other : float
+        Those in depthwise stages.
+    bytes : float
+        Read and written in memory, stage by stage.
+    launches : int
+        Operators called.
+    saved : float
+        Bytes kept for the backward pass, parameters and the input aside; 0 without gradients.
+    """
+
+    matrix: float
+    other: float
+    bytes: float
+    launches: int
+    saved: float = 0
+
+
+class Form(ABC):
+    """One way to compute a CP convolution: same numbers as every other, in its own time.
+
+    Attributes
+    ----------
+    name : str
+        By which ``implementation`` asks for it.
+    traceable : bool
+        Whether torch.compile, export, vmap and the like can see into it.
+    """
+
+    name: str
+    traceable: bool = True
+
+    @abstractmethod
+    def compute(
+        self,
+        x: Tensor,
+        weights: Tensor,
+        factors: Sequence[Tensor],
+        *,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        psi: Psi | None,
+    ) -> Tensor:
+        """Convolve (B, C, D0, ...), in any memory format."""
+
+    def supports(self, call: Call) -> str | None:
+        """None if it can compute the call, else the reason in words."""
+        return None
+
+    @abstractmethod
+    def work(self, call: Call) -> Operations:
+        """What it does for a call that it supports."""
+
+
+def refusal(name: str, reason: str) -> ValueError:
+    """The error that tells why a form asked for by name cannot be had."""
+    return ValueError(f"implementation {name!r} cannot be used: {reason}; use 'auto', 'views' or 'chain'")
