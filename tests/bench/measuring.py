@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from unittest.mock import patch
 
 import torch
 
-from hocp.conv import CPConv, network_cost
-from hocp.conv.forms import FORMS
+from hocp.conv import network_cost
+from hocp.conv.forms import FORMS, Call, Form
 from tests.bench import cases, exact, memory, networks, peers
 from tests.bench.calls import CALLS, TRAINS, Subject, prepare
-from tests.bench.cases import Case, Effort
+from tests.bench.cases import Case, Effort, LayerCase
 from tests.bench.peers import Peer
 
 
@@ -50,17 +53,22 @@ def taking_part(case: Case, call: str) -> list[Peer]:
 
 
 def ours(case: Case, call: str) -> list[Peer]:
-    """'auto' and every form that can compute the layer."""
-    names = ["hocp auto", *(f"hocp {form}" for form in FORMS if _supported(form, case))]
+    """'auto' and every form that can compute the layer; in networks 'auto' and the best of plain torch."""
     if case.suite == "networks":  # which bring their input into the format of the layers themselves
-        return [Peer(name) for name in names]
+        return [Peer("hocp auto"), Peer("hocp views")]
+    names = ["hocp auto", *(f"hocp {name}" for name, form in FORMS.items() if _computes(form, case, call))]
     contiguous = [Peer(name) for name in names if case.thorough]
     return [Peer(name, "channels_last") for name in names] + contiguous
 
 
-def _supported(form: str, case: Case) -> bool:
-    """Whether a form can compute a case."""
-    return True
+def _computes(form: Form, case: LayerCase, call: str) -> bool:
+    """Whether a form can compute the layer of a case, in either memory layout."""
+    known = {name: getattr(case, name) for name in ("batch", "rank", "size", "geometry")}
+    asked = Call(
+        in_channels=case.channels, out_channels=case.channels, groups=1, threads=torch.get_num_threads(),
+        training=call in TRAINS, channels_last=True, **known,
+    )  # fmt: skip
+    return form.supports(asked) is None
 
 
 @lru_cache(maxsize=32)
@@ -110,7 +118,7 @@ def findings(measurement: Measurement, result: tuple[torch.Tensor, ...]) -> dict
         "error": exact.layer_error(result, peer.name, case)
         if layer
         else networks.network_error(peer, case, call),
-        "form": form(made) if layer and peer.name.startswith("hocp auto") else None,
+        "form": forms_taken(lambda: CALLS[call](made)) if peer.name.startswith("hocp auto") else None,
     }
 
 
@@ -122,10 +130,17 @@ def network_macs(name: str, case: Case) -> int:
     return case.batch * network_cost(networks.build(ours, case), case.input_shape[1:], device=device).macs
 
 
-def form(made: Subject) -> str:
-    """Which form 'auto' takes."""
-    layer = made.module
-    assert isinstance(layer, CPConv)
-    from hocp.conv.forms import choose
+def forms_taken(call: Callable[[], object]) -> str:
+    """Forms that compute the CP layers of a call, as seen, not as asked; counted where there are many."""
+    taken: list[str] = []
 
-    return choose(made.x, tuple(layer.factors), groups=1, psi=None)
+    def watched(form: Form) -> Callable[..., torch.Tensor]:
+        return lambda *args, **options: taken.append(form.name) or type(form).compute(form, *args, **options)
+
+    with ExitStack() as stack:
+        for form in FORMS.values():
+            stack.enter_context(patch.object(form, "compute", watched(form)))
+        call()
+    if len(taken) <= 1:
+        return "".join(taken)
+    return ", ".join(f"{count} {name}" for name, count in Counter(taken).items())

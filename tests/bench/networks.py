@@ -28,7 +28,7 @@ _NAMES = {
 
 
 def outsiders(case: NetworkCase) -> list[Peer]:
-    """Networks of others: with layers of one rank those of TensorLy-Torch, else those that `hocp.networks` has."""
+    """Networks of others: at rank C with layers of TensorLy-Torch, else those that `hocp.networks` has."""
     dense = [Peer("dense", layout) for layout in peers.LAYOUTS]
     if case.rank_of == "matched":
         return dense + [Peer("tucker")] * (case.order == 2)

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv import CPConv, Geometry, TuckerConv, cp_cost, dense_cost, tucker_cost
-from hocp.conv.forms import FORMS
 from tests.bench.cases import Case, LayerCase
 
 CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -84,7 +83,7 @@ def kernel(name: str, layer: nn.Module) -> Tensor:
 
 
 def macs(name: str, case: LayerCase) -> int:
-    """Multiply-adds of one forward call by formula; of CP layers stage by stage, whatever form computes it."""
+    """Multiply-adds of one forward call by formula; of CP layers stage by stage, whatever the form."""
     channels = (case.channels, case.channels)
     if name == "dense":
         return case.batch * dense_cost(*channels, case.geometry, case.size).macs
@@ -105,7 +104,7 @@ def _pair(channels: int) -> list[tuple[int, int, Geometry]]:
 
 
 def tucker_rank(case: LayerCase) -> tuple[int, int]:
-    """(s C, s C) with the parameters of the CP layer, 2 s C^2 + K s^2 C^2 = R (2 C + 3 N + 1); at most full."""
+    """(s C, s C) with the parameters of the CP layer: 2 s C^2 + K s^2 C^2 = R (2 C + 3 N + 1), or s = 1."""
     c, taps = case.channels, 3**case.order
     budget = case.rank * (2 * c + 3 * case.order + 1) / c**2
     rank = min(c, max(1, round(c * (sqrt(1 + taps * budget) - 1) / taps)))
