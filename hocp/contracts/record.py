@@ -39,14 +39,15 @@ COST = (
 )  # fmt: skip
 
 #: One row a layer or network timed under one condition; times in milliseconds, over all calls of all passes.
-#: `rank_of` names the case a row belongs to, also for peers without a rank; `macs` and `bytes` are of one
-#: forward call; `roof_ms` is the least time that the machine's limits allow; `pass_medians_ms` holds a number
-#: for each pass, in order. Rows that agree in all of `SPEED_ALIKE` can be compared.
+#: `rank_of` names the case a row belongs to, also for peers without a rank; `form` is what 'auto' took once
+#: tuned, `form_by_model` before; `macs` and `bytes` are of one forward call; `roof_ms` is the least time that
+#: the machine's limits allow; `pass_medians_ms` holds a number for each pass, in order. Rows that agree in
+#: all of `SPEED_ALIKE` can be compared.
 SPEED = (
     "suite", "subject", "order", "batch", "channels", "size", "rank", "rank_of", "call", "peer", "layout",
-    "form", "threads", "allocator", "device", "dtype", "rounds", "median_ms", "q25_ms", "q75_ms",
-    "parameters", "macs", "bytes", "saved_bytes", "peak_bytes", "roof_ms", "error", "processor", "torch",
-    "commit", "pass_medians_ms",
+    "form", "form_by_model", "threads", "allocator", "device", "dtype", "rounds", "median_ms", "q25_ms",
+    "q75_ms", "parameters", "macs", "bytes", "saved_bytes", "peak_bytes", "roof_ms", "error", "processor",
+    "torch", "commit", "pass_medians_ms",
 )  # fmt: skip
 SPEED_ALIKE = (
     "suite", "subject", "batch", "rank_of", "call", "threads", "allocator", "device", "dtype", "processor",

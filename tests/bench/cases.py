@@ -164,7 +164,7 @@ _SMALL = {
         NetworkCase(2, (64, 64), width=0.125), NetworkCase(1, (4, 64, 64), width=0.125),
     ),
     "smoke": (
-        LayerCase(2, 64, (14, 14)), LayerCase(1, 64, (4, 14, 14)), NetworkCase(2, (64, 64), width=0.125),
+        LayerCase(1, 64, (14, 14)), LayerCase(1, 64, (4, 14, 14)), NetworkCase(2, (64, 64), width=0.125),
     ),
     "demo": (
         *(LayerCase(4, 64, (28, 28), rank_of) for rank_of in ("C", "matched")),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,9 +53,14 @@ def build(name: str, case: LayerCase) -> nn.Module:
         ))  # fmt: skip
     if name == "tucker":
         return TuckerConv(channels, channels, kernel, rank=tucker_rank(case), padding=1)
-    form = name.removeprefix("hocp ") if name.startswith("hocp") else "auto"
-    ours = CPConv(channels, channels, kernel, rank=case.rank, padding=1, implementation=form)
+    ours = CPConv(channels, channels, kernel, rank=case.rank, padding=1, **how(name))
     return as_tltorch(ours, name.removeprefix("tltorch ")) if name.startswith("tltorch") else ours
+
+
+def how(name: str) -> dict[str, Any]:
+    """Options of `CPConv` that a name such as "hocp auto recompute" asks for; others' have no say in it."""
+    _, form, *recompute = name.split() if name.startswith("hocp ") else ("hocp", "chain")
+    return {"implementation": form, "recompute": bool(recompute)}
 
 
 def as_tltorch(ours: CPConv, implementation: str) -> nn.Module:

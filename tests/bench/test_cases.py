@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from hocp.conv import explain
 from tests.bench import cases, peers
 from tests.bench.calls import prepare
 from tests.bench.measuring import forms_taken, measurements, taking_part
@@ -17,10 +18,11 @@ COMPARED = [case for case in FULL if case.suite == "layers" and case.rank_of in 
 def test_peers_take_turns_within_a_case_and_call():
     case = cases.LayerCase(2, 8, (6, 6))
     order = list(measurements((case,), passes=3))
-    names = [(each.call, each.turn) for each in order]
-    assert names == sorted(names, key=lambda pair: (case.calls.index(pair[0]), pair[1]))
-    first, second = ([each.peer for each in order if each.turn == turn] for turn in (0, 1))
-    assert first == second and len(set(first[: len(first) // 2])) == len(first) // 2
+    expected = [(call, turn) for call in case.calls for turn in range(3)]
+    assert list(dict.fromkeys((each.call, each.turn) for each in order)) == expected
+    for call, turn in expected:
+        found = [each.peer for each in order if (each.call, each.turn) == (call, turn)]
+        assert found == taking_part(case, call) and len(set(found)) == len(found)
 
 
 def test_layers_of_every_stage_at_every_rank():
@@ -88,7 +90,13 @@ def test_layout_is_that_of_numbers_and_module():
 
 def test_the_form_taken_is_seen():
     case = cases.LayerCase(2, 8, (6, 6))
-    made = prepare(peers.build("hocp merged", case), case.input_shape, "contiguous", layer=True)
-    assert forms_taken(lambda: made.module(made.x)) == "merged"
-    assert forms_taken(lambda: [made.module(made.x) for _ in range(2)]) == "2 merged"
-    assert Peer("hocp auto") in taking_part(case, "forward")
+    made = prepare(peers.build("hocp auto", case), case.input_shape, "contiguous", layer=True)
+    form = explain(made.module, made.x, training=True).taken
+    assert forms_taken(made.module, lambda: made.module(made.x)) == form
+    assert forms_taken(made.module, lambda: [made.module(made.x) for _ in range(2)]) == f"2 {form}"
+
+
+def test_recomputing_takes_part_where_there_is_a_backward_pass():
+    case, peer = cases.LayerCase(2, 8, (6, 6)), Peer("hocp auto recompute", "channels_last")
+    assert peer in taking_part(case, "forward + backward") and peer not in taking_part(case, "forward")
+    assert peers.build(peer.name, case).recompute and not peers.build("hocp auto", case).recompute
