@@ -9,9 +9,44 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import batch_norm
+from hocp.conv.nd import BatchNormNd, batch_norm, normalise
 
 SKIPS = (None, "identity", "projection")
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNormNd)
+
+
+class RankSpace:
+    """psi of a layer, as a function of (B g, R, D0, ...): its batch norm, then its activation.
+
+    Parameters
+    ----------
+    norm, activation : nn.Module or None
+        At least one of them.
+    """
+
+    def __init__(self, norm: nn.Module | None, activation: nn.Module | None) -> None:
+        self.norm, self.activation = norm, activation
+
+    def __call__(self, z: Tensor) -> Tensor:
+        z = z if self.norm is None else normalise(self.norm, z)
+        return z if self.activation is None else self.activation(z)
+
+    @property
+    def kind(self) -> str:
+        """Its parts in words, such as 'batch norm, relu'; 'other' if calls do more than the words say."""
+        words = []
+        for part, known, word in ((self.norm, _NORMS, "batch norm"), (self.activation, (nn.ReLU,), "relu")):
+            if part is None:
+                continue
+            if (
+                type(part) not in known
+                or part._forward_hooks
+                or part._forward_pre_hooks
+                or part._backward_hooks
+            ):
+                return "other"
+            words.append(word)
+        return ", ".join(words)
 
 
 def make_rank_norm(

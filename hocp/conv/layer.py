@@ -11,13 +11,14 @@ sizes, time first; K0, ... taps.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hocp.conv.block import (
+    RankSpace,
     check_skip,
     check_skip_taps,
     make_rank_activation,
@@ -30,7 +31,7 @@ from hocp.conv.convert import Convertible
 from hocp.conv.dense import as_module
 from hocp.conv.forms import check_implementation
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import in_format_of, normalise, pad, pointwise, with_gradient_in_format
+from hocp.conv.nd import in_format_of, pad, pointwise, with_gradient_in_format
 from hocp.conv.text import describe
 
 
@@ -135,18 +136,16 @@ class FactorizedConv(Convertible, nn.Module, ABC):
         return self.skip_taps or middle(self.geometry.kernel_size)
 
     @property
-    def psi(self) -> Callable[[Tensor], Tensor] | None:
+    def psi(self) -> RankSpace | None:
         """The non-linearity in rank space, None where there is none."""
-        return self._norm_and_activate if self.rank_norm or self.rank_activation else None
+        if self.rank_norm is None and self.rank_activation is None:
+            return None
+        return RankSpace(self.rank_norm, self.rank_activation)
 
     @property
     def relative_error(self) -> float | None:
         """Of the kernel, ||W - W'|| / ||W||, for a layer made by `from_conv`."""
         return None if self.fit is None else self.fit.relative_error
-
-    def _norm_and_activate(self, z: Tensor) -> Tensor:
-        z = z if self.rank_norm is None else normalise(self.rank_norm, z)
-        return z if self.rank_activation is None else self.rank_activation(z)
 
     @property
     def _gain(self) -> float:

@@ -49,8 +49,8 @@ class Call:
         Whether gradients are wanted.
     channels_last : bool
         Memory format of the input.
-    psi : bool
-        Whether there is a norm or activation in rank space.
+    psi : str
+        What happens in rank space, in words: those of `RankSpace.kind`, 'other' for any function, or nothing.
     kept : bool
         Whether what is made of the factors alone is kept from call to call, as in a layer in eval mode.
     """
@@ -68,7 +68,7 @@ class Call:
     threads: int = 1
     training: bool = False
     channels_last: bool = False
-    psi: bool = False
+    psi: str = ""
     kept: bool = False
 
     @classmethod
@@ -101,7 +101,7 @@ class Call:
             threads=torch.get_num_threads(),
             training=torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors),
             channels_last=is_channels_last(x),
-            psi=psi is not None,
+            psi="" if psi is None else getattr(psi, "kind", "other"),
             kept=kept,
         )
 
@@ -123,7 +123,7 @@ class Call:
             f"dilation {_by(g.dilation)}" if set(g.dilation) != {1} else "",
             f"padding {_by(sides)}" if set(sides) != {"0"} else "",
             f"of {_by(g.padding_modes)}" if set(g.padding_modes) != {"zeros"} else "",
-            "psi" if self.psi else "",
+            f"psi {self.psi}" if self.psi else "",
             str(self.dtype).removeprefix("torch."),
             "channels last" if self.channels_last else "",
             self.device,

@@ -1,6 +1,7 @@
-"""All three stages in one compiled call: see `hocp.conv.kernels`.
+"""All stages in one compiled call; with a batch norm in rank space, in two. See `hocp.conv.kernels`.
 
-Shapes as in `hocp.conv.forms.call`; u (C, R) and v (T, R) are the factors of the channels, lambda in v.
+Shapes as in `hocp.conv.forms.call`; u (C, R) and v (T, R) are the factors of the channels, lambda in v; z is
+the first product, in the panels of `hocp.conv.kernels.native`.
 """
 
 from __future__ import annotations
@@ -12,21 +13,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hocp.conv.block import RankSpace
 from hocp.conv.forms.call import Call, Form, Operations, Psi, is_transformed
 from hocp.conv.forms.counting import count
 from hocp.conv.forms.views import Views
 from hocp.conv.geometry import Geometry
 from hocp.conv.kernels import build, native
+from hocp.conv.kernels.functions import Convolution, Product, Rest
+from hocp.conv.kernels.native import Layer
 
 
 class Fused(Form):
-    """Panels of the rank stay in a core's cache from stage to stage; the backward pass keeps x and x U(C).
+    """Panels of the rank stay in a core's cache from stage to stage; the backward pass keeps x and z.
 
     Where torch looks into the call, as torch.compile does, it computes as 'views' does.
     """
 
     name = "fused"
-    torch_form = Views()
 
     def compute(
         self,
@@ -39,14 +42,18 @@ class Fused(Form):
         groups: int,
         psi: Psi | None,
     ) -> Tensor:
-        options = {"bias": bias, "geometry": geometry}
         if is_transformed():
-            return self.torch_form.compute(x, weights, factors, groups=groups, psi=psi, **options)
-        return _convolve(x, weights, factors, keep=True, **options)
+            options = {"bias": bias, "geometry": geometry, "groups": groups, "psi": psi}
+            return Views().compute(x, weights, factors, **options)
+        if psi is not None:
+            return _with_psi(x, weights, factors, bias=bias, geometry=geometry, psi=psi)
+        return _convolve(x, weights, factors, bias=bias, geometry=geometry, keep=True)
 
     def compute_keeping_input(
         self, x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, norm: nn.Module | None, **options: Any
     ) -> Tensor:
+        if options["psi"] is not None:
+            return super().compute_keeping_input(x, weights, factors, norm=norm, **options)
         return _convolve(x, weights, factors, bias=options["bias"], geometry=options["geometry"], keep=False)
 
     def supports(self, call: Call) -> str | None:
@@ -58,10 +65,10 @@ class Fused(Form):
             return f"it knows orders 1 to {native.MODES}"
         if call.groups > 1:
             return "it knows no groups"
-        if call.psi:
-            return "it knows no norm or activation in rank space"
         if call.geometry.padding_mode != "zeros":
             return "it pads with zeros only"
+        if call.psi == "other":
+            return "in rank space it knows batch norm and ReLU, as layers have them, without hooks"
         return build.unavailable()
 
     def work(self, call: Call) -> Operations:
@@ -79,47 +86,57 @@ def _convolve(
     geometry: Geometry,
     keep: bool,
 ) -> Tensor:
-    """With a node in the graph where one is wanted, which keeps x U(C) for the backward pass if asked."""
-    tensors = (x, factors[1], factors[0] * weights, *factors[2:])
-    learnt = any(tensor.requires_grad for tensor in (*tensors, bias) if tensor is not None)
-    if learnt and torch.is_grad_enabled():
-        return _Convolution.apply(geometry, keep, bias, *tensors)
-    y, _ = native.forward(*tensors[:3], tensors[3:], bias=bias, geometry=geometry, keep=False)
-    return y
+    """With a node in the graph where one is wanted, which keeps z for the backward pass if asked."""
+    layer, tensors = Layer(x.shape, geometry), (x, factors[1], factors[0] * weights, *factors[2:])
+    if _learns(*tensors, bias):
+        return Convolution.apply(layer, keep, bias, *tensors)
+    return native.forward(layer, *tensors[:3], tensors[3:], bias=bias, keep=False)[0]
 
 
-class _Convolution(torch.autograd.Function):
-    """The whole layer as one node of the graph."""
-
-    @staticmethod
-    def forward(ctx: Any, geometry: Geometry, keep: bool, bias: Tensor | None, *tensors: Tensor) -> Tensor:
-        x, u, v, *factors = tensors
-        y, z = native.forward(x, u, v, factors, bias=bias, geometry=geometry, keep=keep)
-        ctx.geometry = geometry
-        ctx.save_for_backward(z, *tensors)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        z, *tensors = ctx.saved_tensors
-        needed = ctx.needs_input_grad[3:]
-        if torch.is_grad_enabled():  # gradients of gradients are wanted: let torch see what is computed
-            grads = _torch_backward(tensors, grad, needed, ctx.geometry)
-        else:
-            x, u, v, *factors = tensors
-            options = {"geometry": ctx.geometry, "wants_x": needed[0]}
-            grads = native.backward(x, u, v, factors, z, grad, **options)
-        grad_bias = grad.sum([0, *range(2, grad.dim())]) if ctx.needs_input_grad[2] else None
-        return None, None, grad_bias, *grads
+def _learns(*tensors: Tensor | None) -> bool:
+    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors if t is not None)
 
 
-def _torch_backward(
-    tensors: Sequence[Tensor], grad: Tensor, needed: Sequence[bool], geometry: Geometry
-) -> list[Tensor | None]:
-    """The same gradients by torch's own operators."""
-    x, u, v, *factors = tensors
-    one = v.new_ones(v.shape[1])
-    y = Fused.torch_form.compute(x, one, (v, u, *factors), bias=None, geometry=geometry, groups=1, psi=None)
-    wanted = [tensor for tensor, need in zip(tensors, needed, strict=True) if need]
-    found = iter(torch.autograd.grad(y, wanted, grad, create_graph=True))
-    return [next(found) if need else None for need in needed]
+def _with_psi(
+    x: Tensor,
+    weights: Tensor,
+    factors: Sequence[Tensor],
+    *,
+    bias: Tensor | None,
+    geometry: Geometry,
+    psi: RankSpace,
+) -> Tensor:
+    """The norm is one scale and shift a component, which the second call applies as it reads z."""
+    layer, u, v = Layer(x.shape, geometry), factors[1], factors[0] * weights
+    z = Product.apply(layer, x, u)
+    scale, shift = (None, None) if psi.norm is None else _affine(psi.norm, z)
+    return Rest.apply(layer, psi.activation is not None, bias, z, scale, shift, v, *factors[2:])
+
+
+def _affine(norm: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and shift (R,) of a batch norm, of the batch or from its running statistics, which it updates."""
+    if norm.training or norm.running_mean is None:
+        if z.shape[1] == 1:
+            raise ValueError(
+                "rank_norm got one value a channel, of which training takes no variance; use a larger batch "
+                "or input, or eval()"
+            )
+        both = torch.var_mean(z, dim=1, correction=0)
+        variance, mean = (each.flatten()[: norm.num_features] for each in both)
+        if norm.training and norm.track_running_stats:
+            _track(norm, mean.detach(), variance.detach(), count=z.shape[1])
+    else:
+        variance, mean = norm.running_var, norm.running_mean
+    scale = (variance + norm.eps).rsqrt()
+    scale = scale if norm.weight is None else scale * norm.weight
+    shift = -mean * scale
+    return scale, shift if norm.bias is None else shift + norm.bias
+
+
+@torch.no_grad()
+def _track(norm: nn.Module, mean: Tensor, variance: Tensor, *, count: int) -> None:
+    """Update running statistics as torch's batch norm does: with the unbiased variance."""
+    norm.num_batches_tracked.add_(1)
+    share = norm.momentum if norm.momentum is not None else 1 / float(norm.num_batches_tracked)
+    norm.running_mean.lerp_(mean, share)
+    norm.running_var.lerp_(variance * (count / (count - 1)), share)

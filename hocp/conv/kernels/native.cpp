@@ -503,7 +503,7 @@ struct Window {
 // Memory of one thread for one band.
 template <typename T>
 struct Bands {
-    T *window, *frames, *grads, *last, *lines;
+    T *window, *frames, *line, *grads, *lines;
     Index window_step, grads_step, rows;  // positions of a frame, input rows of `lines`
 
     Bands(Scratch& s, const Layer<T>& l, bool backward) {
@@ -513,22 +513,73 @@ struct Bands {
         grads_step = std::min(l.h.out, l.band + (l.h.taps - 1) * l.h.dilation / l.h.stride + 1) * l.w.out;
         window = s.take<T>(l.d.size * window_step * P);
         frames = s.take<T>(l.d.size * across * P);
+        line = s.take<T>(l.w.size * P);
         if (!backward) return;
         grads = s.take<T>(l.d.size * grads_step * P);
-        last = s.take<T>(l.d.out * across * P);
         lines = s.take<T>(rows * l.w.out * P);
+    }
+};
+
+// What happens to z before it is convolved: max(0, z scale + shift), each step if it is asked for.
+template <typename T>
+struct Activation {
+    const T *scale, *shift;  // (R,), both or none
+    bool relu;
+    T* packed;  // scale and shift in panels, one behind the other
+
+    bool none() const { return !scale && !relu; }
+
+    void fill(Index rank, Index padded) const {
+        if (!scale) return;
+        pack_panels(scale, 1, rank, packed);
+        pack_panels(shift, 1, rank, packed + padded);
+    }
+
+    // Of some positions of a panel.
+    void apply(Index panel, Index padded, const T* z, Index count, T* out) const {
+        using V = typename Vector<T>::type;
+        constexpr int L = Vector<T>::lanes, P = 2 * L;
+        for (int half = 0; half < P; half += L) {
+            const T* at = packed + panel * P + half;
+            const V a = scale ? *(const V*)at : V{} + T(1), b = scale ? *(const V*)(at + padded) : V{};
+            for (Index q = half; q < count * P; q += P) {
+                const V value = *(const V*)(z + q) * a + b;
+                *(V*)(out + q) = relu ? (value > V{} ? value : V{}) : value;
+            }
+        }
+    }
+
+    // Turn the gradient of `active` = apply(z) into that of z, and add those of scale and shift to `sums`.
+    void differentiate(Index panel, const T* z, const T* active, Index count, T* grad, T* sums) const {
+        using V = typename Vector<T>::type;
+        constexpr int L = Vector<T>::lanes, P = 2 * L;
+        for (int half = 0; half < P; half += L) {
+            const V a = scale ? *(const V*)(packed + panel * P + half) : V{} + T(1);
+            V of_scale = *(V*)(sums + half), of_shift = *(V*)(sums + P + half);
+            for (Index q = half; q < count * P; q += P) {
+                V g = *(V*)(grad + q);
+                if (relu) g = *(const V*)(active + q) > V{} ? g : V{};
+                of_scale += g * *(const V*)(z + q);
+                of_shift += g;
+                *(V*)(grad + q) = g * a;
+            }
+            *(V*)(sums + half) = of_scale, *(V*)(sums + P + half) = of_shift;
+        }
     }
 };
 
 // Convolve along width and height: fill the window with what rows `r` read, and `out` (D, rows, W') from it.
 template <typename T>
-void convolve_rows(const Layer<T>& l, const Taps<T>& taps, Index panel, const Rows& r, const T* z, Window<T>& window,
-                   T* out, Index out_step) {
+void convolve_rows(const Layer<T>& l, const Taps<T>& taps, const Activation<T>& psi, Index panel, const Rows& r,
+                   const Bands<T>& own, const T* z, Window<T>& window, T* out, Index out_step) {
     constexpr int P = Vector<T>::panel;
     window.advance(r.from, l.d.size);
     for (Index t = 0; t < l.d.size; ++t) {
-        for (Index line = window.to; line < r.to; ++line)
-            convolve(l.w, 1, z + (t * l.plane_in + line * l.w.size) * P, 1, taps.of(l, 2, panel), window.at(t, line), 1);
+        for (Index line = window.to; line < r.to; ++line) {
+            const T* from = z + (t * l.plane_in + line * l.w.size) * P;
+            if (!psi.none()) psi.apply(panel, l.padded, from, l.w.size, own.line), from = own.line;
+            convolve(l.w, 1, from, 1, taps.of(l, 2, panel), window.at(t, line), 1);
+        }
         convolve(r.seen(l.h), l.w.out, window.at(t, r.from), l.w.out, taps.of(l, 1, panel), out + t * out_step * P,
                  l.w.out);
     }
@@ -537,8 +588,8 @@ void convolve_rows(const Layer<T>& l, const Taps<T>& taps, Index panel, const Ro
 
 // z (D, H, W, panel) -> out (D', H', W', panel).
 template <typename T>
-void convolve_sample(const Layer<T>& l, const Taps<T>& taps, Index panel, const Bands<T>& own, bool temporal, const T* z,
-                     T* out) {
+void convolve_sample(const Layer<T>& l, const Taps<T>& taps, const Activation<T>& psi, Index panel, const Bands<T>& own,
+                     bool temporal, const T* z, T* out) {
     constexpr int P = Vector<T>::panel;
     Window<T> window{own.window, own.window_step, l.w.out};
     for (Index first = 0; first < l.h.out; first += l.band) {
@@ -546,19 +597,20 @@ void convolve_sample(const Layer<T>& l, const Taps<T>& taps, Index panel, const 
         const Index across = (r.last - r.first) * l.w.out;
         T* to = out + first * l.w.out * P;
         if (!temporal) {
-            convolve_rows(l, taps, panel, r, z, window, to, l.plane_out);
+            convolve_rows(l, taps, psi, panel, r, own, z, window, to, l.plane_out);
             continue;
         }
-        convolve_rows(l, taps, panel, r, z, window, own.frames, across);
+        convolve_rows(l, taps, psi, panel, r, own, z, window, own.frames, across);
         convolve(l.d, across, own.frames, across, taps.of(l, 0, panel), to, l.plane_out);
     }
 }
 
 // From z and the gradient of what `convolve_sample` makes of it: that result once more, the gradient of z, and
-// the gradients of the taps, added to `sums`.
+// the gradients of the taps, of scale and of shift, added to `sums`.
 template <typename T>
-void differentiate_sample(const Layer<T>& l, const Taps<T>& taps, Index panel, const Bands<T>& own, bool temporal,
-                          const T* z, const T* grad, T* out, T* grad_z, T* const* sums) {
+void differentiate_sample(const Layer<T>& l, const Taps<T>& taps, const Activation<T>& psi, Index panel,
+                          const Bands<T>& own, bool temporal, const T* z, const T* grad, T* out, T* grad_z,
+                          T* const* sums) {
     constexpr int P = Vector<T>::panel;
     const Mode &d = l.d, &h = l.h, &w = l.w;
     Window<T> window{own.window, own.window_step, w.out}, grads{own.grads, own.grads_step, w.out};
@@ -570,13 +622,13 @@ void differentiate_sample(const Layer<T>& l, const Taps<T>& taps, Index panel, c
                       d.size);
         T* fresh = grads.at(0, first);
         if (temporal) {
-            convolve_rows(l, taps, panel, r, z, window, own.frames, across);
+            convolve_rows(l, taps, psi, panel, r, own, z, window, own.frames, across);
             convolve(d, across, own.frames, across, taps.of(l, 0, panel), out + offset, l.plane_out);
             correlate(d, across, own.frames, across, grad + offset, l.plane_out, sums[0]);
             transposed(d, across, grad + offset, l.plane_out, 0, d.out, taps.of(l, 0, panel), taps.back(l, 0, panel), 0,
                        d.size, fresh, grads.step);
         } else {
-            convolve_rows(l, taps, panel, r, z, window, out + offset, l.plane_out);
+            convolve_rows(l, taps, psi, panel, r, own, z, window, out + offset, l.plane_out);
             std::memcpy(fresh, grad + offset, sizeof(T) * across * P);
         }
         grads.to = r.last;
@@ -590,32 +642,77 @@ void differentiate_sample(const Layer<T>& l, const Taps<T>& taps, Index panel, c
                            taps.of(l, 1, panel), taps.back(l, 1, panel), done, count, own.lines, w.out);
                 for (Index line = 0; line < count; ++line) {
                     const Index at = (t * l.plane_in + (done + line) * w.size) * P;
-                    const T* from = own.lines + line * w.out * P;
-                    correlate(w, 1, z + at, 1, from, 1, sums[2]);
+                    const T *from = own.lines + line * w.out * P, *active = z + at;
+                    if (!psi.none()) psi.apply(panel, l.padded, z + at, w.size, own.line), active = own.line;
+                    correlate(w, 1, active, 1, from, 1, sums[2]);
                     transposed(w, 1, from, 1, 0, w.out, taps.of(l, 2, panel), taps.back(l, 2, panel), 0, w.size,
                                grad_z + at, 1);
+                    if (!psi.none()) psi.differentiate(panel, z + at, active, w.size, grad_z + at, sums[3]);
                 }
             }
         }
     }
 }
 
-// The whole layer -----------------------------------------------------------------------------------------
+// What Python calls ---------------------------------------------------------------------------------------
+//
+// Each function returns the bytes of memory that it needs where `memory` is null. z stands as (panels, batch, D,
+// H, W, panel).
 
-// Returns the bytes of memory it needs where `memory` is null. First products stand as (panels, batch, D, H, W,
-// panel) in `kept` where that is given.
+// z = x u.
 template <typename T>
-Index forward(const Problem& p, const T* x, const T* u, const T* const* f, const T* v, const T* bias, T* y, T* kept,
-              char* memory) {
+Index product_forward(const Problem& p, const T* x, const T* u, T* z, char* memory) {
+    const Layer<T> l(p);
+    Scratch scratch{memory};
+    T* first = scratch.take<T>(p.in_channels * l.padded);
+    if (!memory) return scratch.used;
+    const Index rows = p.batch * l.sample_in;
+#pragma omp parallel num_threads(p.threads)
+    {
+        pack_panels(u, p.in_channels, p.rank, first);
+        enter(rows, x, p.in_channels, first, l.panels, z, rows * Vector<T>::panel);
+    }
+    return 0;
+}
+
+// Gradients of x (where it is wanted) and u from that of z.
+template <typename T>
+Index product_backward(const Problem& p, const T* x, const T* u, const T* grad_z, T* grad_x, T* grad_u, char* memory) {
+    constexpr int P = Vector<T>::panel;
+    const Layer<T> l(p);
+    const Index C = p.in_channels, padded = (C + P - 1) / P * P, rows = p.batch * l.sample_in, step = rows * P;
+    const Shares shares(l.panels, p.threads);
+    Scratch scratch{memory};
+    T* first = scratch.take<T>(padded * l.padded);
+    const Index count = shares.slices * l.padded * padded;
+    T* sums = scratch.take<T>(count);
+    T* packed = scratch.take<T>(p.threads * OUTER_DEPTH * padded);
+    if (!memory) return scratch.used;
+    std::fill(sums, sums + count, T(0));
+#pragma omp parallel num_threads(p.threads)
+    {
+        pack_transposed(u, C, p.rank, l.padded, first);
+        add_outer(rows, x, C, grad_z, step, l.panels, shares, packed + omp_get_thread_num() * OUTER_DEPTH * padded, sums);
+        if (grad_x) leave<T>(rows, grad_z, step, l.panels, first, C, nullptr, grad_x);
+        unpack_sums(sums, shares.slices, l.padded * padded, padded * P, C, p.rank, grad_u);
+    }
+    return 0;
+}
+
+// y from x; or from z where x is null; z is kept where it is given.
+template <typename T>
+Index forward(const Problem& p, const T* x, const T* u, const T* const* f, const T* v, const T* bias, const T* scale,
+              const T* shift, Index relu, T* y, T* z, char* memory) {
     constexpr int P = Vector<T>::panel;
     const Layer<T> l(p);
     const Index columns = (p.out_channels + P - 1) / P * P;
     Scratch scratch{memory};
     Taps<T> taps(scratch, l);
-    T* first = scratch.take<T>(p.in_channels * l.padded);
+    T* first = scratch.take<T>(x ? p.in_channels * l.padded : 0);
     T* last = scratch.take<T>(columns * l.padded);
-    T* z = scratch.take<T>(kept ? 0 : l.samples * l.sample_in * l.padded);
+    T* between = scratch.take<T>(z ? 0 : l.samples * l.sample_in * l.padded);
     T* out = scratch.take<T>(l.samples * l.sample_out * l.padded);
+    const Activation<T> psi{scale, shift, relu != 0, scratch.take<T>(2 * l.padded)};
     const Index before = scratch.used;
     Bands<T>(scratch, l, false);
     const Index own_bytes = scratch.used - before;
@@ -626,17 +723,18 @@ Index forward(const Problem& p, const T* x, const T* u, const T* const* f, const
         Scratch mine{memory + before + omp_get_thread_num() * own_bytes};
         const Bands<T> own(mine, l, false);
         taps.fill(l, f);
-        pack_panels(u, p.in_channels, p.rank, first);
+        psi.fill(p.rank, l.padded);
+        if (x) pack_panels(u, p.in_channels, p.rank, first);
         pack_transposed(v, p.out_channels, p.rank, l.padded, last);
         for (Index from = 0; from < p.batch; from += l.samples) {
             const Index count = std::min(l.samples, p.batch - from);
-            const Index step = (kept ? p.batch : count) * l.sample_in * P, out_step = count * l.sample_out * P;
-            T* here = kept ? kept + from * l.sample_in * P : z;
-            enter(count * l.sample_in, x + from * l.sample_in * p.in_channels, p.in_channels, first, l.panels, here, step);
+            const Index step = (z ? p.batch : count) * l.sample_in * P, out_step = count * l.sample_out * P;
+            T* here = z ? z + from * l.sample_in * P : between;
+            if (x) enter(count * l.sample_in, x + from * l.sample_in * p.in_channels, p.in_channels, first, l.panels, here, step);
 #pragma omp for schedule(dynamic)
             for (Index item = 0; item < count * l.panels; ++item) {
                 const Index b = item / l.panels, panel = item % l.panels;
-                convolve_sample(l, taps, panel, own, f[0] != nullptr, here + panel * step + b * l.sample_in * P,
+                convolve_sample(l, taps, psi, panel, own, f[0] != nullptr, here + panel * step + b * l.sample_in * P,
                                 out + panel * out_step + b * l.sample_out * P);
             }
             leave(count * l.sample_out, out, out_step, l.panels, last, p.out_channels, bias,
@@ -646,33 +744,36 @@ Index forward(const Problem& p, const T* x, const T* u, const T* const* f, const
     return 0;
 }
 
-// Gradients of all that `forward` takes; `kept` is what it kept, or null.
+// Gradients of all that `forward` takes. Where x is null they end at z, and `grad_z` takes that of z; else z may
+// be null, and is computed once more.
 template <typename T>
-Index backward(const Problem& p, const T* x, const T* u, const T* const* f, const T* v, const T* grad, const T* kept,
-               T* grad_x, T* grad_u, T* const* grad_f, T* grad_v, char* memory) {
+Index backward(const Problem& p, const T* x, const T* u, const T* const* f, const T* v, const T* scale, const T* shift,
+               Index relu, const T* z, const T* grad, T* grad_x, T* grad_u, T* const* grad_f, T* grad_v, T* grad_scale,
+               T* grad_shift, T* grad_z, char* memory) {
     constexpr int P = Vector<T>::panel;
     const Layer<T> l(p);
-    const Index C = p.in_channels, O = p.out_channels, C_padded = (C + P - 1) / P * P, O_padded = (O + P - 1) / P * P;
-    const Index all_taps = l.d.taps + l.h.taps + l.w.taps;
+    const Index C = x ? p.in_channels : 0, O = p.out_channels, C_padded = (C + P - 1) / P * P, O_padded = (O + P - 1) / P * P;
+    const Index all_taps = l.d.taps + l.h.taps + l.w.taps + 2;  // and scale and shift
     const Shares shares(l.panels, p.threads);
     Scratch scratch{memory};
     Taps<T> taps(scratch, l);
-    T* first = scratch.take<T>(kept ? 0 : C * l.padded);
+    T* first = scratch.take<T>(z ? 0 : C * l.padded);
     T* first_transposed = scratch.take<T>(C_padded * l.padded);
     T* last = scratch.take<T>(O * l.padded);
-    T* z = scratch.take<T>(kept ? 0 : l.samples * l.sample_in * l.padded);
+    T* between = scratch.take<T>(z ? 0 : l.samples * l.sample_in * l.padded);
     T* out = scratch.take<T>(l.samples * l.sample_out * l.padded);
-    T* grad_z = scratch.take<T>(l.samples * l.sample_in * l.padded);
+    T* grad_between = scratch.take<T>(x ? l.samples * l.sample_in * l.padded : 0);
     T* grad_out = scratch.take<T>(l.samples * l.sample_out * l.padded);
-    T* sums_u = scratch.take<T>(shares.slices * l.padded * C_padded);
-    T* sums_v = scratch.take<T>(shares.slices * l.padded * O_padded);
-    T* sums_f = scratch.take<T>(p.batch * l.padded * all_taps);
+    const Activation<T> psi{scale, shift, relu != 0, scratch.take<T>(2 * l.padded)};
+    const Index counts[] = {shares.slices * l.padded * C_padded, shares.slices * l.padded * O_padded,
+                            p.batch * l.padded * all_taps};
+    T *sums_u = scratch.take<T>(counts[0]), *sums_v = scratch.take<T>(counts[1]), *sums_f = scratch.take<T>(counts[2]);
     const Index before = scratch.used;
     Bands<T>(scratch, l, true);
     scratch.take<T>(OUTER_DEPTH * std::max(C_padded, O_padded));
     const Index own_bytes = scratch.used - before;
     if (!memory) return before + p.threads * own_bytes;
-    std::memset(sums_u, 0, reinterpret_cast<char*>(sums_f + p.batch * l.padded * all_taps) - reinterpret_cast<char*>(sums_u));
+    std::fill(sums_u, sums_f + counts[2], T(0));
 
 #pragma omp parallel num_threads(p.threads)
     {
@@ -680,36 +781,40 @@ Index backward(const Problem& p, const T* x, const T* u, const T* const* f, cons
         const Bands<T> own(mine, l, true);
         T* channels = mine.take<T>(OUTER_DEPTH * std::max(C_padded, O_padded));
         taps.fill(l, f);
-        if (!kept) pack_panels(u, C, p.rank, first);
-        pack_transposed(u, C, p.rank, l.padded, first_transposed);
+        psi.fill(p.rank, l.padded);
+        if (!z) pack_panels(u, C, p.rank, first);
+        if (x) pack_transposed(u, C, p.rank, l.padded, first_transposed);
         pack_panels(v, O, p.rank, last);
         for (Index from = 0; from < p.batch; from += l.samples) {
             const Index count = std::min(l.samples, p.batch - from), rows = count * l.sample_in;
-            const Index rows_out = count * l.sample_out, step = rows * P, out_step = rows_out * P;
-            const Index z_step = kept ? p.batch * l.sample_in * P : step;
+            const Index rows_out = count * l.sample_out, out_step = rows_out * P, all = p.batch * l.sample_in * P;
+            const Index step = z ? all : rows * P, grad_step = x ? rows * P : all;
             const T *x_here = x + from * l.sample_in * C, *grad_here = grad + from * l.sample_out * O;
-            const T* z_here = kept ? kept + from * l.sample_in * P : z;
-            if (!kept) enter(rows, x_here, C, first, l.panels, z, step);
+            const T* z_here = z ? z + from * l.sample_in * P : between;
+            T* grad_z_here = x ? grad_between : grad_z + from * l.sample_in * P;
+            if (!z) enter(rows, x_here, C, first, l.panels, between, step);
             enter(rows_out, grad_here, O, last, l.panels, grad_out, out_step);
 #pragma omp for schedule(dynamic)
             for (Index item = 0; item < count * l.panels; ++item) {
                 const Index b = item / l.panels, panel = item % l.panels;
                 T* sum = sums_f + ((from + b) * l.panels + panel) * all_taps * P;
-                T* const sums[3] = {sum, sum + l.d.taps * P, sum + (l.d.taps + l.h.taps) * P};
+                T* const sums[] = {sum, sum + l.d.taps * P, sum + (l.d.taps + l.h.taps) * P, sum + (all_taps - 2) * P};
                 const Index at = b * l.sample_in * P, at_out = panel * out_step + b * l.sample_out * P;
-                differentiate_sample(l, taps, panel, own, f[0] != nullptr, z_here + panel * z_step + at,
-                                     grad_out + at_out, out + at_out, grad_z + panel * step + at, sums);
+                differentiate_sample(l, taps, psi, panel, own, f[0] != nullptr, z_here + panel * step + at,
+                                     grad_out + at_out, out + at_out, grad_z_here + panel * grad_step + at, sums);
             }
-            add_outer(rows, x_here, C, grad_z, step, l.panels, shares, channels, sums_u);
+            if (x) add_outer(rows, x_here, C, grad_z_here, grad_step, l.panels, shares, channels, sums_u);
             add_outer(rows_out, grad_here, O, out, out_step, l.panels, shares, channels, sums_v);
-            if (grad_x) leave<T>(rows, grad_z, step, l.panels, first_transposed, C, nullptr, grad_x + from * l.sample_in * C);
+            if (grad_x)
+                leave<T>(rows, grad_z_here, grad_step, l.panels, first_transposed, C, nullptr, grad_x + from * l.sample_in * C);
         }
-        unpack_sums(sums_u, shares.slices, l.padded * C_padded, C_padded * P, C, p.rank, grad_u);
+        if (x) unpack_sums(sums_u, shares.slices, l.padded * C_padded, C_padded * P, C, p.rank, grad_u);
         unpack_sums(sums_v, shares.slices, l.padded * O_padded, O_padded * P, O, p.rank, grad_v);
+        T* const grads[] = {grad_f[0], grad_f[1], grad_f[2], grad_scale, grad_shift};
+        const Index rows_of[] = {l.d.taps, l.h.taps, l.w.taps, 1, 1};
         const T* sum = sums_f;
-        for (int m = 0; m < 3; sum += p.modes[m++].taps * P)
-            if (grad_f[m])
-                unpack_sums(sum, p.batch, l.padded * all_taps, all_taps * P, p.modes[m].taps, p.rank, grad_f[m]);
+        for (int m = 0; m < 5; sum += rows_of[m++] * P)
+            if (grads[m]) unpack_sums(sum, p.batch, l.padded * all_taps, all_taps * P, rows_of[m], p.rank, grads[m]);
     }
     return 0;
 }
@@ -720,14 +825,24 @@ Index backward(const Problem& p, const T* x, const T* u, const T* const* f, cons
 extern "C" Index hocp_panel(Index bytes) { return 2 * VECTOR_BYTES / bytes; }
 
 #define EXPORT(T)                                                                                                     \
+    extern "C" Index hocp_product_##T(const Problem* p, const T* x, const T* u, T* z, char* memory) {                 \
+        return product_forward(*p, x, u, z, memory);                                                                  \
+    }                                                                                                                 \
+    extern "C" Index hocp_product_backward_##T(const Problem* p, const T* x, const T* u, const T* grad_z, T* grad_x,  \
+                                               T* grad_u, char* memory) {                                             \
+        return product_backward(*p, x, u, grad_z, grad_x, grad_u, memory);                                            \
+    }                                                                                                                 \
     extern "C" Index hocp_forward_##T(const Problem* p, const T* x, const T* u, const T* const* f, const T* v,        \
-                                      const T* bias, T* y, T* kept, char* memory) {                                   \
-        return forward(*p, x, u, f, v, bias, y, kept, memory);                                                        \
+                                      const T* bias, const T* scale, const T* shift, Index relu, T* y, T* z,          \
+                                      char* memory) {                                                                 \
+        return forward(*p, x, u, f, v, bias, scale, shift, relu, y, z, memory);                                       \
     }                                                                                                                 \
     extern "C" Index hocp_backward_##T(const Problem* p, const T* x, const T* u, const T* const* f, const T* v,       \
-                                       const T* grad, const T* kept, T* grad_x, T* grad_u, T* const* grad_f,          \
-                                       T* grad_v, char* memory) {                                                     \
-        return backward(*p, x, u, f, v, grad, kept, grad_x, grad_u, grad_f, grad_v, memory);                          \
+                                       const T* scale, const T* shift, Index relu, const T* z, const T* grad,         \
+                                       T* grad_x, T* grad_u, T* const* grad_f, T* grad_v, T* grad_scale,              \
+                                       T* grad_shift, T* grad_z, char* memory) {                                      \
+        return backward(*p, x, u, f, v, scale, shift, relu, z, grad, grad_x, grad_u, grad_f, grad_v, grad_scale,      \
+                        grad_shift, grad_z, memory);                                                                  \
     }
 
 EXPORT(float)

@@ -15,6 +15,7 @@ import ctypes
 import threading
 from collections.abc import Sequence
 from ctypes import POINTER, byref, c_longlong, c_void_p
+from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -27,6 +28,8 @@ from hocp.conv.kernels.build import library
 
 MODES = 3  # spatial modes that the library knows: time, height, width
 DTYPES = {torch.float32: "float", torch.float64: "double"}
+#: Functions of the library, and how many pointers each takes beside the problem.
+ARGUMENTS = {"product": 4, "product_backward": 6, "forward": 11, "backward": 17}
 CACHE_LINE = 64  # bytes
 KEPT_SCRATCH = 64 << 20  # bytes of working memory that a thread keeps from call to call, at most
 
@@ -62,14 +65,13 @@ class _Plan:
         self.problem = _Problem(
             *channels, (_Mode * MODES)(*absent, *(_Mode(*mode) for mode in modes)), threads
         )
-        self.forward = _function(f"hocp_forward_{DTYPES[dtype]}", arguments=9)
-        self.backward = _function(f"hocp_backward_{DTYPES[dtype]}", arguments=12)
+        self.functions = {name: _function(f"hocp_{name}_{DTYPES[dtype]}", n) for name, n in ARGUMENTS.items()}
         panel, (batch, *_, rank) = library().hocp_panel(dtype.itemsize), channels
         self.z_shape = (-(-rank // panel), batch * prod(size), panel)
 
-    def run(self, function: Any, *arguments: Any) -> None:
-        """Call the function twice: it first says how much memory it needs."""
-        call = (byref(self.problem), *arguments)
+    def run(self, name: str, *arguments: Any) -> None:
+        """Call a function twice: it first says how much memory it needs."""
+        function, call = self.functions[name], (byref(self.problem), *map(_pointer, arguments))
         memory = _scratch(function(*call, None))
         function(*call, -(-memory.data_ptr() // CACHE_LINE) * CACHE_LINE)
 
@@ -77,10 +79,18 @@ class _Plan:
 _plan = lru_cache(maxsize=1024)(_Plan)
 
 
-def _function(name: str, *, arguments: int) -> Any:
+def _function(name: str, arguments: int) -> Any:
     function = getattr(library(), name)
-    function.argtypes, function.restype = [POINTER(_Problem), *[c_void_p] * (arguments - 1)], c_longlong
+    function.argtypes, function.restype = [POINTER(_Problem), *[c_void_p] * arguments], c_longlong
     return function
+
+
+def _pointer(argument: Any) -> Any:
+    """Where numbers stand; tensors of the modes as one list, with nothing for a mode that is missing."""
+    if isinstance(argument, (list, tuple)):
+        missing = [None] * (MODES - len(argument))
+        return (c_void_p * MODES)(*missing, *(tensor.data_ptr() for tensor in argument))
+    return argument.data_ptr() if isinstance(argument, Tensor) else argument
 
 
 _own = threading.local()
@@ -96,15 +106,6 @@ def _scratch(size: int) -> Tensor:
     return held
 
 
-def _address(tensor: Tensor | None) -> int | None:
-    return None if tensor is None else tensor.data_ptr()
-
-
-def _addresses(tensors: Sequence[Tensor | None]) -> Any:
-    """Of the factors or of their gradients, None where a mode is missing."""
-    return (c_void_p * MODES)(*[None] * (MODES - len(tensors)), *map(_address, tensors))
-
-
 def _channels_behind(x: Tensor) -> Tensor:
     """(B, C, D0, ...) -> (B, D0, ..., C), contiguous."""
     return x.movedim(1, -1).contiguous()
@@ -116,35 +117,84 @@ def _with_height(factors: Sequence[Tensor]) -> list[Tensor]:
     return own if len(own) > 1 else [torch.ones_like(own[0][:1]), *own]
 
 
-def _plan_of(x: Tensor, v: Tensor, rank: int, geometry: Geometry) -> _Plan:
-    channels = (x.shape[0], x.shape[1], v.shape[0], rank)
-    return _plan(channels, tuple(x.shape[2:]), geometry, x.dtype, torch.get_num_threads())
+@dataclass(frozen=True)
+class Psi:
+    """What happens to z before it is convolved: max(0, z scale + shift), each step if it is asked for.
+
+    Attributes
+    ----------
+    scale, shift : Tensor, (R,), or None
+    relu : bool
+    """
+
+    scale: Tensor | None = None
+    shift: Tensor | None = None
+    relu: bool = False
+
+    def arguments(self) -> tuple[Any, ...]:
+        return self.scale, self.shift, int(self.relu)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What is fixed of a call: its plan for any rank, from the shape of x.
+
+    Attributes
+    ----------
+    shape : torch.Size
+        Of x, (B, C, D0, ...).
+    geometry : Geometry
+    """
+
+    shape: torch.Size
+    geometry: Geometry
+
+    def plan(self, like: Tensor, *, out_channels: int, rank: int) -> _Plan:
+        batch, channels, *size = self.shape
+        problem = (batch, channels, out_channels, rank)
+        return _plan(problem, tuple(size), self.geometry, like.dtype, torch.get_num_threads())
+
+
+def product(layer: Layer, x: Tensor, u: Tensor) -> Tensor:
+    """z = x u. Nothing here records a graph; all tensors are on the processor, of one dtype of `DTYPES`."""
+    plan = layer.plan(x, out_channels=1, rank=u.shape[1])
+    z = x.new_empty(plan.z_shape)
+    plan.run("product", _channels_behind(x), u.contiguous(), z)
+    return z
+
+
+def product_backward(
+    layer: Layer, x: Tensor, u: Tensor, grad_z: Tensor, *, wants_x: bool
+) -> list[Tensor | None]:
+    """Gradients of x, None if it is not wanted, and of u."""
+    plan = layer.plan(x, out_channels=1, rank=u.shape[1])
+    x, u, grad_z = _channels_behind(x), u.contiguous(), grad_z.contiguous()
+    grad_x, grad_u = torch.empty_like(x) if wants_x else None, torch.empty_like(u)
+    plan.run("product_backward", x, u, grad_z, grad_x, grad_u)
+    return [None if grad_x is None else grad_x.movedim(-1, 1), grad_u]
 
 
 def forward(
+    layer: Layer,
     x: Tensor,
     u: Tensor,
     v: Tensor,
     factors: Sequence[Tensor],
     *,
     bias: Tensor | None,
-    geometry: Geometry,
     keep: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    """y, and z if it is to be kept for `backward`.
-
-    Orders 1 to 3; all tensors on the processor and of one dtype of `DTYPES`. No graph is recorded.
-    """
-    plan, last = _plan_of(x, v, u.shape[1], geometry), _channels_behind(x)
-    y = last.new_empty((x.shape[0], *plan.output_size, v.shape[0]))
-    z = last.new_empty(plan.z_shape) if keep else None
-    matrices = (u.contiguous(), _with_height(factors), v.contiguous())
-    u_at, factors_at, v_at = matrices[0].data_ptr(), _addresses(matrices[1]), matrices[2].data_ptr()
-    plan.run(plan.forward, last.data_ptr(), u_at, factors_at, v_at, _address(bias), y.data_ptr(), _address(z))
+    """y, and z if it is to be kept for `backward`."""
+    plan = layer.plan(x, out_channels=v.shape[0], rank=v.shape[1])
+    y = x.new_empty((x.shape[0], *plan.output_size, v.shape[0]))
+    z = x.new_empty(plan.z_shape) if keep else None
+    given = (_channels_behind(x), u.contiguous(), _with_height(factors), v.contiguous(), bias)
+    plan.run("forward", *given, *Psi().arguments(), y, z)
     return y.movedim(-1, 1), z
 
 
 def backward(
+    layer: Layer,
     x: Tensor,
     u: Tensor,
     v: Tensor,
@@ -152,19 +202,37 @@ def backward(
     z: Tensor | None,
     grad: Tensor,
     *,
-    geometry: Geometry,
-    wants_x: bool = True,
+    wants_x: bool,
 ) -> list[Tensor | None]:
-    """Gradients of x (None if it is not wanted), u, v and the factors from that of y.
+    """Gradients of x, None if it is not wanted, u, v and the factors; without z it is computed once more."""
+    plan = layer.plan(x, out_channels=v.shape[0], rank=v.shape[1])
+    x, u, v, padded = _channels_behind(x), u.contiguous(), v.contiguous(), _with_height(factors)
+    grad_x = torch.empty_like(x) if wants_x else None
+    grads = [torch.empty_like(tensor) for tensor in (u, v, *padded)]
+    given = (x, u, padded, v, *Psi().arguments(), z, _channels_behind(grad))
+    plan.run("backward", *given, grad_x, grads[0], grads[2:], grads[1], None, None, None)
+    return [None if grad_x is None else grad_x.movedim(-1, 1), *grads[:2], *grads[-len(factors) :]]
 
-    Without z it is computed once more.
-    """
-    plan, last, grad = _plan_of(x, v, u.shape[1], geometry), _channels_behind(x), _channels_behind(grad)
-    u, v, padded = u.contiguous(), v.contiguous(), _with_height(factors)
-    grad_x = torch.empty_like(last) if wants_x else None
-    grad_u, grad_v = torch.empty_like(u), torch.empty_like(v)
-    grads = [torch.empty_like(factor) for factor in padded]
-    given = (last.data_ptr(), u.data_ptr(), _addresses(padded), v.data_ptr(), grad.data_ptr(), _address(z))
-    wanted = (_address(grad_x), grad_u.data_ptr(), _addresses(grads), grad_v.data_ptr())
-    plan.run(plan.backward, *given, *wanted)
-    return [None if grad_x is None else grad_x.movedim(-1, 1), grad_u, grad_v, *grads[-len(factors) :]]
+
+def rest_forward(
+    layer: Layer, z: Tensor, v: Tensor, factors: Sequence[Tensor], *, psi: Psi, bias: Tensor | None
+) -> Tensor:
+    """y from z."""
+    plan = layer.plan(z, out_channels=v.shape[0], rank=v.shape[1])
+    y = z.new_empty((layer.shape[0], *plan.output_size, v.shape[0]))
+    given = (None, None, _with_height(factors), v.contiguous(), bias, *psi.arguments())
+    plan.run("forward", *given, y, z.contiguous())
+    return y.movedim(-1, 1)
+
+
+def rest_backward(
+    layer: Layer, z: Tensor, v: Tensor, factors: Sequence[Tensor], grad: Tensor, *, psi: Psi
+) -> list[Tensor]:
+    """Gradients of z, scale, shift, v and the factors; those of scale and shift also where there is none."""
+    plan = layer.plan(z, out_channels=v.shape[0], rank=v.shape[1])
+    z, v, padded = z.contiguous(), v.contiguous(), _with_height(factors)
+    grad_z, grad_v, grads = torch.empty_like(z), torch.empty_like(v), [torch.empty_like(f) for f in padded]
+    grad_scale, grad_shift = v.new_empty(2, v.shape[1])
+    given = (None, None, padded, v, *psi.arguments(), z, _channels_behind(grad))
+    plan.run("backward", *given, None, None, grads, grad_v, grad_scale, grad_shift, grad_z)
+    return [grad_z, grad_scale, grad_shift, grad_v, *grads[-len(factors) :]]
