@@ -19,7 +19,7 @@ from hocp.conv.nd import channels_last
 #: from where calls decide to where arithmetic and memory do, and from few channels to many.
 SHAPES = (
     (4, 16, 28, 28), (2, 64, 56, 56), (8, 64, 14, 14), (4, 256, 14, 14), (4, 512, 7, 7),
-    (1, 16, 4, 28, 28), (1, 64, 4, 28, 28), (2, 128, 4, 14, 14), (2, 256, 4, 7, 7),
+    (2, 16, 4, 28, 28), (1, 64, 4, 28, 28), (2, 64, 4, 28, 28), (2, 128, 4, 14, 14), (2, 256, 4, 7, 7),
 )  # fmt: skip
 RANKS = (0.5, 1, 2, 5)
 #: Whether the layer is in training mode, whether gradients are taken, forms: a kernel is kept in eval mode.

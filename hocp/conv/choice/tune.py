@@ -62,11 +62,12 @@ def _calls(network: nn.Module, example: Batch, *, backward: bool) -> dict[Call, 
     """Every distinct call of a CP layer in one pass through a copy of the network: layer and like input."""
     copy, met = deepcopy(network), {}
 
-    def note(layer: CPConv, args: tuple[Tensor, ...]) -> None:
-        met.setdefault(layer.call_of(args[0]), (layer, torch.randn_like(args[0])))
+    def note(layer: CPConv, args: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        (x,) = (*args, *named.values())
+        met.setdefault(layer.call_of(x), (layer, torch.randn_like(x)))
 
     layers = [layer for layer in copy.modules() if isinstance(layer, CPConv)]
-    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
+    hooks = [layer.register_forward_pre_hook(note, with_kwargs=True) for layer in layers]
     with torch.set_grad_enabled(backward):
         run(copy, example)
     for hook in hooks:
