@@ -24,8 +24,6 @@ from hocp.conv.forms.kept import KeptKernel
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import conv_nd, in_format_of, with_gradient_in_format
 
-LINEAR = ("bias", "geometry", "groups")
-
 
 def cp_conv(
     x: Tensor,
@@ -124,7 +122,8 @@ def compute(
     options["geometry"].output_size(x.shape[2:])
     form = form_for(implementation, x, weights, factors, kept=kept is not None, **options)
     if kept is not None and form.name == "dense":
-        y = conv_nd(x, kept.of(weights, factors), **{name: options[name] for name in LINEAR})
+        linear = {name: option for name, option in options.items() if name != "psi"}
+        y = conv_nd(x, kept.of(weights, factors), **linear)
     elif recompute and torch.is_grad_enabled() and not is_transformed():
         y = form.compute_keeping_input(x, weights, factors, norm=norm, **options)
     else:

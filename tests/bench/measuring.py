@@ -22,6 +22,8 @@ from tests.bench.exact import layer_error
 from tests.bench.networks import network_error
 from tests.bench.peers import Peer
 
+SLOW = 0.1  # seconds; what a longer call finds in the caches at its start does not matter
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -85,8 +87,9 @@ def subject(case: Case, peer: Peer) -> Subject:
 def ready(measurement: Measurement) -> Subject:
     """The module in the mode of its call, 'auto' tuned for it."""
     case, peer, call = measurement.case, measurement.peer, measurement.call
-    made = subject(case, peer)
-    made.module.train(call in TRAINS)
+    made, trains = subject(case, peer), call in TRAINS
+    if made.module.training != trains:  # set only if it changes: layers then forget the kernels they keep
+        made.module.train(trains)
     if peer.name.startswith("hocp auto"):
         tuned(case, peer.layout, call)
     return made
@@ -102,13 +105,24 @@ def tuned(case: Case, layout: str, call: str) -> str:
     return before
 
 
-def rounds(measurement: Measurement, made: Subject, effort: Effort) -> int:
-    """How many calls fit into the time for a row, after calls that warm up and are timed for this."""
-    for _ in range(2 if measurement.turn == 0 else 1):
+@lru_cache(maxsize=64)
+def pace(case: Case, peer: Peer, call: str) -> float:
+    """Seconds of a call; a quick one is called twice, since the first warms up."""
+    made = subject(case, peer)
+    for _ in range(2):
         start = time.perf_counter()
-        CALLS[measurement.call](made)
+        CALLS[call](made)
         seconds = time.perf_counter() - start
-    return max(effort.least, min(effort.most, int(effort.seconds / seconds)))
+        if seconds > SLOW:
+            break
+    return seconds
+
+
+def repeats(measurement: Measurement, effort: Effort) -> dict[str, int]:
+    """How many calls fit into the time for a row; quick ones warm up anew after the other peers' turns."""
+    seconds = pace(measurement.case, measurement.peer, measurement.call)
+    rounds = max(effort.least, min(effort.most, int(effort.seconds / seconds)))
+    return {"rounds": rounds, "warmup_rounds": int(seconds <= SLOW)}
 
 
 def facts(measurement: Measurement) -> dict[str, Any]:
@@ -146,7 +160,7 @@ def findings(measurement: Measurement, result: tuple[torch.Tensor, ...]) -> dict
 def network_macs(name: str, case: Case) -> int:
     """Multiply-adds of a forward call by formula; TensorLy-Torch's layers count as ours of the same rank."""
     ours = "hocp auto" if name.startswith(("tltorch", "hocp")) else name
-    device = "cpu" if case.width < 1 else "meta"
+    device = "cpu" if case.width < 1 else "meta"  # which takes seconds to import, but computes nothing
     return case.batch * network_cost(networks.build(ours, case), case.input_shape[1:], device=device).macs
 
 

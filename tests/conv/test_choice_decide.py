@@ -17,7 +17,7 @@ from hocp.conv.choice.decide import decide
 from hocp.conv.choice.machine import machine
 from hocp.conv.choice.model import default_model
 from hocp.conv.choice.tuning import Machine, enter, known
-from hocp.conv.forms import FORMS, Call
+from hocp.conv.forms import FORMS, Call, able
 from hocp.conv.forms.chain import Chain
 
 IMAGE = Call(8, 64, 64, 1, 64, (28, 28), Geometry((3, 3), padding=1))
@@ -26,8 +26,8 @@ CLIP = Call(2, 64, 64, 1, 64, (8, 28, 28), Geometry((3, 3, 3), padding=1))
 
 def enter_times(call: Call, **times: float) -> None:
     """Times of some forms; all others take a second."""
-    able = {name: 1.0 for name, form in FORMS.items() if form.supports(call) is None}
-    enter(machine(call.processor), Machine(times={str(call): able | times}))
+    all_times = dict.fromkeys(able(call), 1.0) | times
+    enter(machine(call.processor), Machine(times={str(call): all_times}))
     reconsider()
 
 
@@ -171,11 +171,9 @@ def test_tune_measures_every_distinct_call_and_leaves_the_network_as_it_was(tuni
     assert all(decision.call.training == backward for decision in decisions)
     assert decisions[0].call == replace(decisions[0].call, kept=not backward)
     for decision in decisions:
-        able = [candidate for candidate in decision.candidates if candidate.refusal is None]
-        assert all(candidate.measured > 0 for candidate in able)
-        assert decision.taken in {
-            each.name for each in able if each.measured <= 1.02 * min(a.measured for a in able)
-        }
+        times = {each.name: each.measured for each in decision.candidates if each.refusal is None}
+        assert min(times.values()) > 0
+        assert times[decision.taken] <= 1.02 * min(times.values())
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert all(parameter.grad is None for parameter in net.parameters())
     assert not any(module._forward_pre_hooks for module in net.modules())
@@ -198,7 +196,7 @@ def test_tune_refuses_networks_without_cp_layers_and_forms_that_disagree(tuning_
 def test_calibrate_fits_prices_that_are_used_from_then_on(tuning_file, monkeypatch):
     monkeypatch.setattr(calibration, "SHAPES", ((1, 4, 6, 6), (2, 8, 5, 5), (1, 4, 3, 5, 5)))
     model = calibrate(rounds=1)
-    assert {kind.form for kind in model.prices} == {n for n, f in FORMS.items() if f.supports(IMAGE) is None}
+    assert {kind.form for kind in model.prices} == set(able(IMAGE))
     read_again()
     stored = known()[machine()].models[torch.get_num_threads()]
     assert stored.prices.keys() == model.prices.keys()

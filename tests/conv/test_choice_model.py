@@ -36,6 +36,20 @@ def test_groups_share_the_matrix_products_and_multiply_the_rank_space():
     assert one.matrix == two.matrix and two.other == 2 * one.other
 
 
+@pytest.mark.parametrize("shape", [
+    (1, 16, 28, 28), (2, 16, 28, 28), (1, 64, 28, 28), (1, 4, 70, 80), (1, 512, 6, 6),
+    (1, 64, 4, 28, 28), (1, 64, 4, 56, 56), (1, 128, 8, 28, 28), (2, 16, 8, 28, 28),
+])  # fmt: skip
+def test_dense_knows_which_convolutions_torch_does_in_a_slow_loop(shape):
+    order = len(shape) - 2
+    layer = CPConv(shape[1], 8, (3,) * order, rank=2, padding=1)
+    work = FORMS["dense"].work(layer.eval().requires_grad_(False).call_of(torch.empty(shape)))
+    ones, zeros = [1] * order, [0] * order
+    arguments = (torch.empty(shape), layer.to_kernel(), None, ones, ones, ones, False, zeros, 1, None)
+    slow = "Slow" in str(torch._C._select_conv_backend(*arguments))
+    assert slow == (work.other > 0) == (work.matrix == 0)
+
+
 def test_a_kept_kernel_is_not_paid_for():
     rebuilt, kept = (FORMS["dense"].work(replace(CALL, kept=kept)) for kept in (False, True))
     assert rebuilt.matrix - kept.matrix == 2 * 24 * 16 * 32 * 15

@@ -175,7 +175,7 @@ class Operations:
     matrix : float
         Floating-point operations in dense matrix products and convolutions.
     other : float
-        Those in depthwise stages.
+        Those in depthwise stages and in slow loops.
     bytes : float
         Read and written in memory, stage by stage.
     launches : int
