@@ -39,17 +39,19 @@ COST = (
 )  # fmt: skip
 
 #: One row a layer or network timed under one condition; times in milliseconds, over all calls of all passes.
-#: `rank_of` names the case that a row belongs to, also for peers without a rank; `macs` and `bytes` are those of
-#: one forward call, `roof_ms` the least time that the machine's limits allow, `pass_medians_ms` one number a
-#: pass, in order. Rows can be compared that agree in all of `SPEED_ALIKE`.
+#: `rank_of` names the case a row belongs to, also for peers without a rank; `form` is what 'auto' took once
+#: tuned, `form_by_model` before; `macs` and `bytes` are of one forward call; `roof_ms` is the least time that
+#: the machine's limits allow; `pass_medians_ms` holds a number for each pass, in order. Rows that agree in
+#: all of `SPEED_ALIKE` can be compared.
 SPEED = (
     "suite", "subject", "order", "batch", "channels", "size", "rank", "rank_of", "call", "peer", "layout",
-    "form", "threads", "allocator", "device", "dtype", "rounds", "median_ms", "q25_ms", "q75_ms", "parameters",
-    "macs", "bytes", "saved_bytes", "peak_bytes", "roof_ms", "error", "processor", "torch", "commit",
-    "pass_medians_ms",
+    "form", "form_by_model", "threads", "allocator", "device", "dtype", "rounds", "median_ms", "q25_ms",
+    "q75_ms", "parameters", "macs", "bytes", "saved_bytes", "peak_bytes", "roof_ms", "error", "processor",
+    "torch", "commit", "pass_medians_ms",
 )  # fmt: skip
 SPEED_ALIKE = (
-    "suite", "subject", "batch", "rank_of", "call", "threads", "allocator", "device", "dtype", "processor", "torch",
+    "suite", "subject", "batch", "rank_of", "call", "threads", "allocator", "device", "dtype", "processor",
+    "torch",
 )  # fmt: skip
 
 #: `frame` is -1 for single images; expressions are -1 where the network predicts or the item has none.
@@ -75,7 +77,7 @@ def environment(device: str) -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "packages": {name: _version(name) for name in _PACKAGES},
         "device": device,
-        "processor": _processor(),
+        "processor": processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
     }
 
@@ -87,7 +89,8 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of this machine's processor, as its maker and the system give it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

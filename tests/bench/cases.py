@@ -140,7 +140,7 @@ class Effort:
 
 EFFORT = {
     "tiny": Effort(1, 0.0, 1, 1),
-    "smoke": Effort(3, 0.005, 1, 3),
+    "smoke": Effort(2, 0.005, 1, 3),
     "demo": Effort(3, 0.05, 2),
     "gate": Effort(5, 0.15, 2),
     "full": Effort(3, 0.25, 2),
@@ -164,7 +164,7 @@ _SMALL = {
         NetworkCase(2, (64, 64), width=0.125), NetworkCase(1, (4, 64, 64), width=0.125),
     ),
     "smoke": (
-        LayerCase(2, 64, (14, 14)), LayerCase(1, 64, (4, 14, 14)), NetworkCase(2, (64, 64), width=0.25),
+        LayerCase(1, 64, (14, 14)), LayerCase(1, 64, (4, 14, 14)), NetworkCase(2, (64, 64), width=0.125),
     ),
     "demo": (
         *(LayerCase(4, 64, (28, 28), rank_of) for rank_of in ("C", "matched")),

@@ -17,7 +17,8 @@ from tests.bench.options import KEPT
 
 #: What identifies a row; the passes over it are merged.
 IDENTITY = (
-    "suite", "subject", "batch", "rank_of", "call", "peer", "layout", "threads", "allocator", "device", "dtype",
+    "suite", "subject", "batch", "rank_of", "call", "peer", "layout", "threads", "allocator", "device",
+    "dtype",
 )  # fmt: skip
 #: Facts of a part's environment that all parts have to agree in.
 ALIKE = ("processor", "cores", "system", "device", "packages", "cudnn", "code")

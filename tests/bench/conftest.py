@@ -1,4 +1,4 @@
-"""What is timed: with --benchmark-only the chosen size and part, else nothing; values of tiny layers always."""
+"""What is timed: with --benchmark-only the chosen size and part; else only values of tiny layers count."""
 
 import os
 from pathlib import Path

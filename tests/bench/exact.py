@@ -8,14 +8,13 @@ Shapes: B batch, C channels; spatial sizes time first, K taps.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 
 from tests.bench import peers
-from tests.bench.calls import forward_backward, prepare
+from tests.bench.calls import prepare
 from tests.bench.cases import LayerCase
 
 _CONVOLVE = {2: nn.functional.conv2d, 3: nn.functional.conv3d}

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import torch
+from torch import nn
 
-from hocp.conv import CPConv, network_cost
-from hocp.conv.forms import FORMS
-from tests.bench import cases, exact, memory, networks, peers
+from hocp.conv import CPConv, network_cost, tune
+from hocp.conv.choice.choose import choose
+from hocp.conv.forms import FORMS, Call, Form
+from tests.bench import cases, memory, networks, peers
 from tests.bench.calls import CALLS, TRAINS, Subject, prepare
-from tests.bench.cases import Case, Effort
+from tests.bench.cases import Case, Effort, LayerCase
+from tests.bench.exact import layer_error
+from tests.bench.networks import network_error
 from tests.bench.peers import Peer
 
 
@@ -50,17 +55,23 @@ def taking_part(case: Case, call: str) -> list[Peer]:
 
 
 def ours(case: Case, call: str) -> list[Peer]:
-    """'auto' and every form that can compute the layer."""
-    names = ["hocp auto", *(f"hocp {form}" for form in FORMS if _supported(form, case))]
+    """'auto' and every form that can compute a layer; in networks 'auto' and the best of plain torch."""
+    names = ["hocp auto", *(["hocp auto recompute"] if call in TRAINS else [])]
     if case.suite == "networks":  # which bring their input into the format of the layers themselves
-        return [Peer(name) for name in names]
+        return [Peer(name) for name in (*names, "hocp views")]
+    names += [f"hocp {name}" for name, form in FORMS.items() if _computes(form, case, call)]
     contiguous = [Peer(name) for name in names if case.thorough]
     return [Peer(name, "channels_last") for name in names] + contiguous
 
 
-def _supported(form: str, case: Case) -> bool:
-    """Whether a form can compute a case."""
-    return True
+def _computes(form: Form, case: LayerCase, call: str) -> bool:
+    """Whether a form can compute the layer of a case, in either memory layout."""
+    known = {name: getattr(case, name) for name in ("batch", "rank", "size", "geometry")}
+    asked = Call(
+        in_channels=case.channels, out_channels=case.channels, groups=1, threads=torch.get_num_threads(),
+        training=call in TRAINS, channels_last=True, **known,
+    )  # fmt: skip
+    return form.supports(asked) is None
 
 
 @lru_cache(maxsize=32)
@@ -71,13 +82,31 @@ def subject(case: Case, peer: Peer) -> Subject:
     return prepare(module, case.input_shape, peer.layout, layer=layer)
 
 
-def rounds(measurement: Measurement, effort: Effort) -> int:
+def ready(measurement: Measurement) -> Subject:
+    """The module in the mode of its call, 'auto' tuned for it."""
+    case, peer, call = measurement.case, measurement.peer, measurement.call
+    made = subject(case, peer)
+    made.module.train(call in TRAINS)
+    if peer.name.startswith("hocp auto"):
+        tuned(case, peer.layout, call)
+    return made
+
+
+@lru_cache(maxsize=32)
+def tuned(case: Case, layout: str, call: str) -> str:
+    """Measure all forms for the calls of a module, for 'auto' to know; returns what it took before."""
+    made = subject(case, Peer("hocp auto", layout))
+    made.module.train(call in TRAINS)
+    before = forms_taken(made.module, lambda: CALLS[call](made))
+    tune(made.module, made.x, backward=call in TRAINS, rounds=3)
+    return before
+
+
+def rounds(measurement: Measurement, made: Subject, effort: Effort) -> int:
     """How many calls fit into the time for a row, after calls that warm up and are timed for this."""
-    call, made = CALLS[measurement.call], subject(measurement.case, measurement.peer)
-    made.module.train(measurement.call in TRAINS)
     for _ in range(2 if measurement.turn == 0 else 1):
         start = time.perf_counter()
-        call(made)
+        CALLS[measurement.call](made)
         seconds = time.perf_counter() - start
     return max(effort.least, min(effort.most, int(effort.seconds / seconds)))
 
@@ -98,8 +127,8 @@ def findings(measurement: Measurement, result: tuple[torch.Tensor, ...]) -> dict
     """What is found out once a row, apart from the clock: size, work, memory, error, form."""
     case, peer, call = measurement.case, measurement.peer, measurement.call
     made, trains = subject(case, peer), call in TRAINS
+    layer, auto = case.suite == "layers", peer.name.startswith("hocp auto")
     size = peers.parameters(made.module)
-    layer = case.suite == "layers"
     numbers = made.x.numel() + result[0].numel() + size
     return {
         "parameters": size,
@@ -107,10 +136,9 @@ def findings(measurement: Measurement, result: tuple[torch.Tensor, ...]) -> dict
         "bytes": numbers * made.x.element_size(),
         "saved_bytes": memory.saved_bytes(made.module, made.x) if trains else None,
         "peak_bytes": memory.peak_bytes(lambda: CALLS[call](made)),
-        "error": exact.layer_error(result, peer.name, case)
-        if layer
-        else networks.network_error(peer, case, call),
-        "form": form(made) if layer and peer.name.startswith("hocp auto") else None,
+        "error": layer_error(result, peer.name, case) if layer else network_error(peer, case, call),
+        "form": forms_taken(made.module, lambda: CALLS[call](made)) if auto else None,
+        "form_by_model": tuned(case, peer.layout, call) if auto else None,
     }
 
 
@@ -122,10 +150,17 @@ def network_macs(name: str, case: Case) -> int:
     return case.batch * network_cost(networks.build(ours, case), case.input_shape[1:], device=device).macs
 
 
-def form(made: Subject) -> str:
-    """Which form 'auto' takes."""
-    layer = made.module
-    assert isinstance(layer, CPConv)
-    from hocp.conv.forms import choose
-
-    return choose(made.x, tuple(layer.factors), groups=1, psi=None)
+def forms_taken(module: nn.Module, call: Callable[[], object]) -> str:
+    """Forms that 'auto' takes for the CP layers of a module in a call; counted where they are many."""
+    taken: list[str] = []
+    layers = [layer for layer in module.modules() if isinstance(layer, CPConv)]
+    hooks = [
+        layer.register_forward_pre_hook(lambda layer, args: taken.append(choose(layer.call_of(args[0])).name))
+        for layer in layers
+    ]
+    call()
+    for hook in hooks:
+        hook.remove()
+    if len(taken) <= 1:
+        return "".join(taken)
+    return ", ".join(f"{count} {name}" for name, count in Counter(taken).items())

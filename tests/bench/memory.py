@@ -14,8 +14,8 @@ from torch.profiler import ProfilerActivity, profile
 def saved_bytes(module: nn.Module, x: Tensor) -> int:
     """Bytes kept between forward and backward, the input included, parameters and buffers aside.
 
-    What several operations keep of one storage counts once. A custom function that hides tensors from autograd
-    would hide them here, too.
+    What several operations keep of one storage counts once. A custom function that hides tensors from
+    autograd would hide them here, too.
     """
     own = {_storage(tensor) for tensor in (*module.parameters(), *module.buffers())}
     kept: dict[int, int] = {}

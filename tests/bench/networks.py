@@ -8,6 +8,7 @@ Shapes: B batch, T frames, H height, W width; networks of order 2 have no T.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,7 +29,7 @@ _NAMES = {
 
 
 def outsiders(case: NetworkCase) -> list[Peer]:
-    """Networks of others: with layers of one rank those of TensorLy-Torch, else those that `hocp.networks` has."""
+    """Networks of others: at rank C with layers of TensorLy-Torch, else those that `hocp.networks` has."""
     dense = [Peer("dense", layout) for layout in peers.LAYOUTS]
     if case.rank_of == "matched":
         return dense + [Peer("tucker")] * (case.order == 2)
@@ -43,32 +44,30 @@ def build(name: str, case: NetworkCase) -> nn.Module:
     known = _NAMES[case.order]
     if name in ("dense", "r2plus1d", "tucker"):
         return networks.build(known[name], width=case.width)
-    form = name.removeprefix("hocp ") if name.startswith("hocp") else "chain"
     if case.rank_of == "matched":
         network = networks.build(known["hocp"], width=case.width)
         for layer in network.modules():
             if isinstance(layer, CPConv):
-                layer.implementation = form
+                vars(layer).update(peers.how(name))
         return network
     network = networks.build(known["dense"], width=case.width)
-    return _swapped(network, form, name.removeprefix("tltorch ") if name.startswith("tltorch") else None)
+    return _swapped(network, name, name.removeprefix("tltorch ") if name.startswith("tltorch") else None)
 
 
-def _swapped(network: nn.Module, form: str, theirs: str | None) -> nn.Module:
+def _swapped(network: nn.Module, name: str, theirs: str | None) -> nn.Module:
     """Each 3 x 3 (x 3) convolution of the trunk exchanged for a CP layer with R = max(C_in, C_out)."""
     for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
         for block in stage:
-            for name in ("conv1", "conv2"):
-                ours = _like(getattr(block, name), form)
-                setattr(block, name, ours if theirs is None else peers.as_tltorch(ours, theirs))
+            for conv in ("conv1", "conv2"):
+                ours = _like(getattr(block, conv), **peers.how(name))
+                setattr(block, conv, ours if theirs is None else peers.as_tltorch(ours, theirs))
     network.channels_last = theirs is None  # as in our own networks
     return network
 
 
-def _like(conv: nn.Module, form: str) -> CPConv:
+def _like(conv: nn.Module, **options: Any) -> CPConv:
     channels = (conv.in_channels, conv.out_channels)
-    options = {"stride": conv.stride, "padding": 1, "implementation": form}
-    return CPConv(*channels, conv.kernel_size, rank=max(channels), **options)
+    return CPConv(*channels, conv.kernel_size, rank=max(channels), stride=conv.stride, padding=1, **options)
 
 
 def network_error(peer: Peer, case: NetworkCase, call: str) -> float:

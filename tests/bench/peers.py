@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod, sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hocp.conv import CPConv, Geometry, TuckerConv, cp_cost, dense_cost, tucker_cost
-from hocp.conv.forms import FORMS
 from tests.bench.cases import Case, LayerCase
 
 CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -53,9 +53,14 @@ def build(name: str, case: LayerCase) -> nn.Module:
         ))  # fmt: skip
     if name == "tucker":
         return TuckerConv(channels, channels, kernel, rank=tucker_rank(case), padding=1)
-    form = name.removeprefix("hocp ") if name.startswith("hocp") else "auto"
-    ours = CPConv(channels, channels, kernel, rank=case.rank, padding=1, implementation=form)
+    ours = CPConv(channels, channels, kernel, rank=case.rank, padding=1, **how(name))
     return as_tltorch(ours, name.removeprefix("tltorch ")) if name.startswith("tltorch") else ours
+
+
+def how(name: str) -> dict[str, Any]:
+    """Options of `CPConv` that a name such as "hocp auto recompute" asks for; others' have no say in it."""
+    _, form, *recompute = name.split() if name.startswith("hocp ") else ("hocp", "chain")
+    return {"implementation": form, "recompute": bool(recompute)}
 
 
 def as_tltorch(ours: CPConv, implementation: str) -> nn.Module:
@@ -84,7 +89,7 @@ def kernel(name: str, layer: nn.Module) -> Tensor:
 
 
 def macs(name: str, case: LayerCase) -> int:
-    """Multiply-adds of one forward call by formula; of CP layers stage by stage, whatever form computes it."""
+    """Multiply-adds of one forward call by formula; of CP layers stage by stage, whatever the form."""
     channels = (case.channels, case.channels)
     if name == "dense":
         return case.batch * dense_cost(*channels, case.geometry, case.size).macs
@@ -105,7 +110,7 @@ def _pair(channels: int) -> list[tuple[int, int, Geometry]]:
 
 
 def tucker_rank(case: LayerCase) -> tuple[int, int]:
-    """(s C, s C) with the parameters of the CP layer, 2 s C^2 + K s^2 C^2 = R (2 C + 3 N + 1); at most full."""
+    """(s C, s C) with the parameters of the CP layer: 2 s C^2 + K s^2 C^2 = R (2 C + 3 N + 1), or s = 1."""
     c, taps = case.channels, 3**case.order
     budget = case.rank * (2 * c + 3 * case.order + 1) / c**2
     rank = min(c, max(1, round(c * (sqrt(1 + taps * budget) - 1) / taps)))

@@ -34,7 +34,8 @@ def main(argv: list[str] | None = None) -> int:
 def command(threads: int, out: Path) -> list[str]:
     """pytest on what is timed, quietly."""
     return [
-        sys.executable, "-m", "pytest", "tests/bench/test_speed.py", "-p", "no:cacheprovider", "-p", "no:xdist",
+        sys.executable, "-m", "pytest", "tests/bench/test_speed.py", "-k", "test_time",
+        "-p", "no:cacheprovider", "-p", "no:xdist",
         "--benchmark-only", "--benchmark-disable-gc", f"--benchmark-timer={CLOCKS[threads == 1]}",
         "--benchmark-columns=median,iqr,rounds", f"--benchmark-json={out.resolve()}",
     ]  # fmt: skip

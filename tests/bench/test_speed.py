@@ -6,8 +6,8 @@ Without --benchmark-only, layers and networks of a few channels are only checked
 import pytest
 
 from tests.bench import machine
-from tests.bench.calls import CALLS, TRAINS
-from tests.bench.measuring import facts, findings, rounds, subject
+from tests.bench.calls import CALLS
+from tests.bench.measuring import facts, findings, ready, rounds
 
 #: Most that float32 may be off float64, layer and network: many layers and their norms add up.
 TOLERANCE = {"layers": 1e-5, "networks": 1e-3}
@@ -15,10 +15,10 @@ TOLERANCE = {"layers": 1e-5, "networks": 1e-3}
 
 def test_time(benchmark, measurement, effort):
     _skip_without_tltorch(measurement)
-    made = subject(measurement.case, measurement.peer)
+    made = ready(measurement)
     benchmark.group = f"{measurement.case.subject}, {measurement.call}"
     benchmark.extra_info.update(facts(measurement), **machine.surroundings())
-    calls = rounds(measurement, effort)
+    calls = rounds(measurement, made, effort)
     result = benchmark.pedantic(CALLS[measurement.call], (made,), rounds=calls)
     if measurement.turn == 0:
         found = findings(measurement, result)
@@ -28,9 +28,7 @@ def test_time(benchmark, measurement, effort):
 
 def test_speed_values(measurement):
     _skip_without_tltorch(measurement)
-    made = subject(measurement.case, measurement.peer)
-    made.module.train(measurement.call in TRAINS)
-    found = findings(measurement, CALLS[measurement.call](made))
+    found = findings(measurement, CALLS[measurement.call](ready(measurement)))
     assert found["error"] < TOLERANCE[measurement.case.suite]
 
 

@@ -66,6 +66,7 @@ DEVICE = "cuda" if CONFIG["gpus"] else "cpu"
 TORCHRUN = f"torchrun --standalone --nproc-per-node {CONFIG['gpus']}"
 TRAIN = f"{TORCHRUN} -m hocp train" if CONFIG["gpus"] > 1 else "python -m hocp train"
 
+BENCH = sorted(map(str, Path("tests/bench").glob("*.py")))
 ENVIRONMENT = "../../environment.yml"
 PUBLISHED = "results/published/paper.yaml"
 RUNS = "<results>/tables/runs.csv"
