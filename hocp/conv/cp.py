@@ -82,10 +82,11 @@ class CPConv(FactorizedConv):
     ) -> None:
         rank = check_rank(rank, layer="CPConv")
         check_flag(learn_weights, layer="CPConv", name="learn_weights")
-        self.recompute = check_flag(recompute, layer="CPConv", name="recompute")
-        self._kept_kernel = KeptKernel()
+        check_flag(recompute, layer="CPConv", name="recompute")
         like = {"device": device, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank, **like, **options)
+        self.recompute = recompute
+        self._kept_kernel = KeptKernel()
         sizes = (out_channels, in_channels // self.groups, *self.geometry.kernel_size)
         self.factors = nn.ParameterList(nn.Parameter(torch.empty(size, rank, **like)) for size in sizes)
         if learn_weights:
@@ -130,15 +131,16 @@ class CPConv(FactorizedConv):
             x,
             weights,
             factors,
-            bias=self.bias,
-            geometry=self.geometry,
-            groups=self.groups,
-            psi=self.psi,
             implementation=self.implementation,
             recompute=self.recompute,
             norm=self.rank_norm,
             kept=self._kept_kernel if self._is_constant(x, factors) else None,
+            **self._arguments(),
         )
+
+    def _arguments(self) -> dict[str, Any]:
+        """What every form is told beside input, weights and factors."""
+        return {"bias": self.bias, "geometry": self.geometry, "groups": self.groups, "psi": self.psi}
 
     def call_of(self, x: Tensor) -> forms.Call:
         """What decides which form is fastest for an input (B, C, D0, ...) or (C, D0, ...).
@@ -151,16 +153,8 @@ class CPConv(FactorizedConv):
         x = check_channels(x, self.in_channels, order=self.order, layer="CPConv", like=self.factors[0])
         self.geometry.output_size(x.shape[2:])
         factors = tuple(self.factors)
-        return forms.Call.of(
-            x,
-            self.weights,
-            factors,
-            bias=self.bias,
-            geometry=self.geometry,
-            groups=self.groups,
-            psi=self.psi,
-            kept=self._is_constant(x, factors),
-        )
+        kept = self._is_constant(x, factors)
+        return forms.Call.of(x, self.weights, factors, kept=kept, **self._arguments())
 
     def _is_constant(self, x: Tensor, factors: Sequence[Tensor]) -> bool:
         """Whether what is made of the factors may be kept: in eval mode, without gradients or stand-ins."""

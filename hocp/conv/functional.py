@@ -26,8 +26,6 @@ from hocp.conv.forms.recompute import recomputed
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import conv_nd, in_format_of, with_gradient_in_format
 
-LINEAR = ("bias", "geometry", "groups")
-
 
 def cp_conv(
     x: Tensor,
@@ -126,7 +124,8 @@ def compute(
     options["geometry"].output_size(x.shape[2:])
     form = form_for(implementation, x, weights, factors, kept=kept is not None, **options)
     if kept is not None and form.name == "dense":
-        y = conv_nd(x, kept.of(weights, factors), **{name: options[name] for name in LINEAR})
+        linear = {name: option for name, option in options.items() if name != "psi"}
+        y = conv_nd(x, kept.of(weights, factors), **linear)
     elif recompute and torch.is_grad_enabled() and not is_transformed():
         run = partial(form.compute, **options)
         y = recomputed(run, x, weights, factors, norm=norm, random=options["psi"] is not None)

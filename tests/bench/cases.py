@@ -5,7 +5,7 @@ Shapes: B batch, C channels in and out, R rank; spatial sizes time first, 3 taps
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from hocp.conv import Geometry, matching_rank
@@ -32,12 +32,15 @@ class LayerCase:
         Spatial, time first.
     rank_of : str
         Key of `RANKS`.
+    thorough : bool
+        Whether every peer is timed in both memory layouts, not only in the one that suits it.
     """
 
     batch: int
     channels: int
     size: tuple[int, ...]
     rank_of: str = "C"
+    thorough: bool = field(default=False, compare=False)
 
     suite = "layers"
     calls = LAYER_CALLS
@@ -62,11 +65,6 @@ class LayerCase:
     @property
     def subject(self) -> str:
         return f"{self.order}-D, {self.channels} channels, {' x '.join(map(str, self.size))}"
-
-    @property
-    def thorough(self) -> bool:
-        """Whether every peer is timed in both memory layouts, not only in the one that suits it."""
-        return self.rank_of == "C" and self.batch > 1
 
 
 @dataclass(frozen=True)
@@ -104,11 +102,8 @@ class NetworkCase:
 
     @property
     def subject(self) -> str:
-        return f"{'R3D-18' if self.order == 3 else 'ResNet-18'}, {' x '.join(map(str, self.size))}"
-
-    @property
-    def thorough(self) -> bool:
-        return self.rank_of == "C"
+        name = ("R3D-18" if self.order == 3 else "ResNet-18") + f" of width {self.width}" * (self.width != 1)
+        return f"{name}, {' x '.join(map(str, self.size))}"
 
 
 Case = LayerCase | NetworkCase
@@ -141,16 +136,16 @@ class Effort:
 EFFORT = {
     "tiny": Effort(1, 0.0, 1, 1),
     "smoke": Effort(2, 0.005, 1, 3),
-    "demo": Effort(3, 0.05, 2),
-    "gate": Effort(5, 0.15, 2),
-    "full": Effort(3, 0.25, 2),
+    "demo": Effort(3, 0.02, 1),
+    "gate": Effort(5, 0.1, 2),
+    "full": Effort(3, 0.1, 2),
 }
 _STAGES = ((64, 56), (128, 28), (256, 14), (512, 7))
 
 
-def _stages(*frames: int, batch: int, rank_of: str = "C", stages=_STAGES) -> tuple[LayerCase, ...]:
+def _stages(*frames: int, batch: int, stages=_STAGES, **how: Any) -> tuple[LayerCase, ...]:
     """Layers of the four stages of ResNet-18 for inputs of 224 x 224."""
-    return tuple(LayerCase(batch, channels, (*frames, side, side), rank_of) for channels, side in stages)
+    return tuple(LayerCase(batch, channels, (*frames, side, side), **how) for channels, side in stages)
 
 
 _NETWORKS = tuple(
@@ -167,9 +162,9 @@ _SMALL = {
         LayerCase(1, 64, (14, 14)), LayerCase(1, 64, (4, 14, 14)), NetworkCase(2, (64, 64), width=0.125),
     ),
     "demo": (
-        *(LayerCase(4, 64, (28, 28), rank_of) for rank_of in ("C", "matched")),
+        *(LayerCase(2, 64, (28, 28), rank_of) for rank_of in ("C", "matched")),
         *(LayerCase(1, 64, (4, 28, 28), rank_of) for rank_of in ("C", "matched")),
-        LayerCase(1, 256, (4, 14, 14)), NetworkCase(1, (4, 56, 56)), NetworkCase(2, (56, 56)),
+        NetworkCase(1, (4, 56, 56), width=0.25),
     ),
     # Cases of the full size, so that their ratios can be compared with a reference of that size.
     "gate": (
@@ -188,7 +183,8 @@ def cases(size: str, subject: str, *, threads: int, allocator: str) -> tuple[Cas
     subject : {'all', 'layers2d', 'layers3d', 'networks'}
     threads : int
     allocator : {'kept', 'default'}
-        All ranks and batch 1 are measured on two threads with the kept allocator; else rank C alone.
+        All ranks, batch 1, and at rank C both layouts of every peer are measured on two threads with the
+        kept allocator; else rank C alone.
     """
     if size != "full":
         return _of_subject(_SMALL[size], subject)
@@ -197,7 +193,7 @@ def cases(size: str, subject: str, *, threads: int, allocator: str) -> tuple[Cas
         case
         for batch, frames in ((8, ()), (2, (8,)))
         for rank_of in (RANKS if broad else ("C",))
-        for case in _stages(*frames, batch=batch, rank_of=rank_of)
+        for case in _stages(*frames, batch=batch, rank_of=rank_of, thorough=broad and rank_of == "C")
     )
     singles = tuple(case for frames in ((), (8,)) for case in _stages(*frames, batch=1)) if broad else ()
     return _of_subject((*layers, *singles, *_NETWORKS), subject)

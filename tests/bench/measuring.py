@@ -22,6 +22,8 @@ from tests.bench.exact import layer_error
 from tests.bench.networks import network_error
 from tests.bench.peers import Peer
 
+SLOW = 0.1  # seconds; what a longer call finds in the caches at its start does not matter
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -102,13 +104,24 @@ def tuned(case: Case, layout: str, call: str) -> str:
     return before
 
 
-def rounds(measurement: Measurement, made: Subject, effort: Effort) -> int:
-    """How many calls fit into the time for a row, after calls that warm up and are timed for this."""
-    for _ in range(2 if measurement.turn == 0 else 1):
+@lru_cache(maxsize=64)
+def pace(case: Case, peer: Peer, call: str) -> float:
+    """Seconds of a call; a quick one is called twice, since the first warms up."""
+    made = subject(case, peer)
+    for _ in range(2):
         start = time.perf_counter()
-        CALLS[measurement.call](made)
+        CALLS[call](made)
         seconds = time.perf_counter() - start
-    return max(effort.least, min(effort.most, int(effort.seconds / seconds)))
+        if seconds > SLOW:
+            break
+    return seconds
+
+
+def repeats(measurement: Measurement, effort: Effort) -> dict[str, int]:
+    """How many calls fit into the time for a row; quick ones warm up anew after the other peers' turns."""
+    seconds = pace(measurement.case, measurement.peer, measurement.call)
+    rounds = max(effort.least, min(effort.most, int(effort.seconds / seconds)))
+    return {"rounds": rounds, "warmup_rounds": int(seconds <= SLOW)}
 
 
 def facts(measurement: Measurement) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.bench import machine
 from tests.bench.calls import CALLS
-from tests.bench.measuring import facts, findings, ready, rounds
+from tests.bench.measuring import facts, findings, ready, repeats
 
 #: Most that float32 may be off float64, layer and network: many layers and their norms add up.
 TOLERANCE = {"layers": 1e-5, "networks": 1e-3}
@@ -18,8 +18,8 @@ def test_time(benchmark, measurement, effort):
     made = ready(measurement)
     benchmark.group = f"{measurement.case.subject}, {measurement.call}"
     benchmark.extra_info.update(facts(measurement), **machine.surroundings())
-    calls = rounds(measurement, made, effort)
-    result = benchmark.pedantic(CALLS[measurement.call], (made,), rounds=calls)
+    call = CALLS[measurement.call]
+    result = benchmark.pedantic(call, (made,), **repeats(measurement, effort))
     if measurement.turn == 0:
         found = findings(measurement, result)
         benchmark.extra_info.update(found)

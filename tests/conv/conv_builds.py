@@ -11,14 +11,13 @@ from conv_oracles import double
 from torch import Tensor, nn
 
 from hocp.conv import ConvNd, CPConv, Geometry, SeparableDepthwise, TTConv, TuckerConv
-from hocp.conv.forms import FORMS
+from hocp.conv.forms import able
 
 
 def implementations(layer: nn.Module, x: Tensor) -> tuple[str | None, ...]:
     """All that the layer can be asked for with this input; None for a class that has no choice."""
     if isinstance(layer, CPConv):
-        call = layer.call_of(x)
-        return ("auto", *(name for name, form in FORMS.items() if form.supports(call) is None))
+        return ("auto", *able(layer.call_of(x)))
     if isinstance(layer, (TuckerConv, TTConv)):
         return ("auto", "chain") if layer.psi else ("auto", "chain", "dense")
     return (None,)

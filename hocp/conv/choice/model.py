@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
+from dataclasses import fields as fields_of
 from functools import cache
 from math import isfinite
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,17 +30,23 @@ class Purchase(NamedTuple):
 
 @dataclass(frozen=True)
 class Prices:
-    """Seconds for one operator call, one operation in a matrix product, another operation, and one byte."""
+    """Seconds for one operator call, one operation in a matrix product, another one, one byte, one copied."""
 
     launch: float
     matrix: float
     other: float
     byte: float
+    copied: float
 
     def seconds(self, work: Operations, *, share: float = 1.0) -> float:
         """Of some work, of which the threads do a share each; operators are called one by one."""
-        rest = self.matrix * work.matrix + self.other * work.other + self.byte * work.bytes
-        return self.launch * work.launches + share * rest
+        calls, *rest = (price * amount for price, amount in zip(astuple(self), amounts(work), strict=True))
+        return calls + share * sum(rest)
+
+
+def amounts(work: Operations) -> tuple[float, ...]:
+    """What is paid, in the order of the prices."""
+    return work.launches, work.matrix, work.other, work.bytes, work.copied
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ def read(fields: Mapping[str, Any]) -> Model:
     try:
         prices = {
             Purchase(str(row["form"]), int(row["order"]), bool(row["training"])): Prices(
-                *(float(row[name]) for name in ("launch", "matrix", "other", "byte"))
+                *(float(row[field.name]) for field in fields_of(Prices))
             )
             for row in fields["prices"]
         }
@@ -117,21 +125,40 @@ def default_model() -> Model:
     return read(read_json(DEFAULTS))
 
 
-def fit(samples: Iterable[tuple[Purchase, Operations, float]]) -> dict[Purchase, Prices]:
-    """Prices from measured seconds, by non-negative least squares on the relative error."""
-    groups: dict[Purchase, list[tuple[Operations, float]]] = {}
-    for kind, work, seconds in samples:
-        groups.setdefault(kind, []).append((work, seconds))
-    return {kind: _fit_one(*zip(*rows, strict=True)) for kind, rows in groups.items()}
+Sample = tuple[Purchase, Operations, float]  # and seconds
+
+
+def fit(groups: Sequence[Sequence[Sample]], *, passes: int = 5) -> dict[Purchase, Prices]:
+    """Prices from measured seconds, by non-negative least squares on the relative error.
+
+    Each group was timed side by side. Other processes slow one group more than the next, but all forms of a
+    group alike, so each has a load of its own, found in turn with the prices; the median load is one.
+    """
+    loads, prices = [1.0] * len(groups), {}
+    for _ in range(passes):
+        rows: dict[Purchase, list[tuple[Operations, float]]] = {}
+        for load, group in zip(loads, groups, strict=True):
+            for kind, work, seconds in group:
+                rows.setdefault(kind, []).append((work, seconds / load))
+        prices = {kind: _fit_one(*zip(*each, strict=True)) for kind, each in rows.items()}
+        loads = _loads(groups, prices)
+    return prices
+
+
+def _loads(groups: Sequence[Sequence[Sample]], prices: Mapping[Purchase, Prices]) -> list[float]:
+    """How many times slower than at these prices each group was."""
+    ratios = [
+        median(seconds / prices[kind].seconds(work) for kind, work, seconds in group) for group in groups
+    ]
+    return [ratio / median(ratios) for ratio in ratios]
 
 
 def _fit_one(works: Sequence[Operations], seconds: Sequence[float]) -> Prices:
     """Of one purchase; columns are scaled, since seconds a byte and a launch lie 6 digits apart."""
     from scipy.optimize import nnls  # here: only who calibrates needs it
 
-    amounts = np.array([[w.launches, w.matrix, w.other, w.bytes] for w in works], dtype=float)
-    amounts /= np.array(seconds)[:, None]
-    scale = amounts.max(axis=0)
+    table = np.array([amounts(work) for work in works], dtype=float) / np.array(seconds)[:, None]
+    scale = table.max(axis=0)
     scale[scale == 0] = 1
-    solution, _ = nnls(amounts / scale, np.ones(len(amounts)))
+    solution, _ = nnls(table / scale, np.ones(len(table)))
     return Prices(*(solution / scale).tolist())

@@ -14,7 +14,7 @@ from hocp.conv.choice.measure import measure
 from hocp.conv.choice.tuning import Machine, enter
 from hocp.conv.costs.latency import Batch, run
 from hocp.conv.cp import CPConv
-from hocp.conv.forms import FORMS, Call
+from hocp.conv.forms import Call, able
 
 
 def tune(network: nn.Module, example: Batch, *, backward: bool = False, rounds: int = 7) -> list[Decision]:
@@ -51,8 +51,7 @@ def tune(network: nn.Module, example: Batch, *, backward: bool = False, rounds: 
     if not calls:
         raise ValueError(f"tune got a {type(network).__name__} that called no CPConv; factorize it first")
     for call, (layer, x) in calls.items():
-        names = [name for name, form in FORMS.items() if form.supports(call) is None]
-        times = measure(layer, x, names, backward=call.training, rounds=rounds)
+        times = measure(layer, x, able(call), backward=call.training, rounds=rounds)
         enter(machine(call.processor), Machine(times={str(call): times}))
     reconsider()
     return [decide(call) for call in calls]
@@ -62,11 +61,12 @@ def _calls(network: nn.Module, example: Batch, *, backward: bool) -> dict[Call, 
     """Every distinct call of a CP layer in one pass through a copy of the network: layer and like input."""
     copy, met = deepcopy(network), {}
 
-    def note(layer: CPConv, args: tuple[Tensor, ...]) -> None:
-        met.setdefault(layer.call_of(args[0]), (layer, torch.randn_like(args[0])))
+    def note(layer: CPConv, args: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
+        (x,) = (*args, *named.values())
+        met.setdefault(layer.call_of(x), (layer, torch.randn_like(x)))
 
     layers = [layer for layer in copy.modules() if isinstance(layer, CPConv)]
-    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
+    hooks = [layer.register_forward_pre_hook(note, with_kwargs=True) for layer in layers]
     with torch.set_grad_enabled(backward):
         run(copy, example)
     for hook in hooks:

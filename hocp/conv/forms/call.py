@@ -173,11 +173,13 @@ class Operations:
     matrix : float
         Floating-point operations in dense matrix products and convolutions.
     other : float
-        Those in depthwise stages.
+        Those in depthwise stages and in slow loops.
     bytes : float
         Read and written in memory, stage by stage.
     launches : int
         Operators called.
+    copied : float
+        Bytes brought into another memory format; these are not among ``bytes``.
     saved : float
         Bytes kept for the backward pass, parameters and the input aside; 0 without gradients.
     """
@@ -186,6 +188,7 @@ class Operations:
     other: float
     bytes: float
     launches: int
+    copied: float = 0
     saved: float = 0
 
 
