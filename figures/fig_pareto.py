@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import EngFormatter, NullLocator
 
 from figures import style
 from figures.labels import label, labels, ordered
@@ -61,22 +61,11 @@ def draw(runs: pd.DataFrame) -> Figure:
     for axes, (cost, words) in zip(grid[-1], COSTS.items(), strict=True):
         axes.set_xlabel(words)
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticks(ticks(*axes.get_xlim()))
+        axes.set_xticks(style.log_ticks(*axes.get_xlim()))
         axes.xaxis.set_major_formatter("{x:g}" if cost == "seconds" else EngFormatter(sep=" "))
     _legend(figure, methods)
     style.mark_generated(figure, style.one_kind(runs["data"], place="runs"))
     return figure
-
-
-def ticks(low: float, high: float) -> list[float]:
-    """Three to six round places on a logarithmic axis; evenly spaced ones where it spans little."""
-    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
-    for steps in ((1,), (1, 3), (1, 2, 5)):
-        places = [step * decade for decade in decades for step in steps if low <= step * decade <= high]
-        if len(places) >= 3:
-            return places
-    even = MaxNLocator(nbins=4, min_n_ticks=3).tick_values(low, high)
-    return [place for place in even if low <= place <= high]
 
 
 def front(costs: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -3,7 +3,8 @@
 ``python -m figures.readme --readme README.md --tables results/demo/tables --scenario demo [--check]``
 
 ``<!-- table:headline -->`` ... ``<!-- /table -->`` holds the claims that matter, ``<!-- table:tab_sewa -->``
-one table: paper, ours, verdict, and ``<!-- table:tab_conformance -->`` the outcomes of probes, counted.
+one table: paper, ours, verdict, ``<!-- table:tab_conformance -->`` the outcomes of probes, counted, and
+``<!-- table:speed -->`` how many times quicker, from the timings of ``--speed``.
 """
 
 import argparse
@@ -15,7 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from figures import verdicts
+import pandas as pd
+
+from figures import speed, speed_claim, verdicts
 from figures.emotion_tables import QUOTED
 from figures.labels import label, ordered
 from figures.tables import Block, Column, markdown
@@ -40,6 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--readme", required=True, type=Path, metavar="MD")
     parser.add_argument("--tables", required=True, type=Path, metavar="DIR", help="folder of tab_*.csv")
     parser.add_argument("--scenario", required=True, help="where the numbers come from, for the reader")
+    parser.add_argument("--speed", metavar="CSV", help="timings; without them the speed block says `not run`")
     parser.add_argument("--published", metavar="YAML", help="default: results/published/paper.yaml")
     parser.add_argument(
         "--check", action="store_true", help="change nothing, fail when a table is out of date"
@@ -48,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = args.readme.read_text("utf-8")
     known = published.load(args.published)
     try:
-        renewed = renew(text, lambda stem: read(args.tables, stem), known, args.scenario)
+        timings = None if args.speed is None else speed.read(args.speed)
+        renewed = renew(text, lambda stem: read(args.tables, stem), known, args.scenario, timings)
     except (ValueError, FileNotFoundError) as error:
         print(f"figures.readme: {args.readme}: {error}", file=sys.stderr)
         return 2
@@ -69,7 +74,9 @@ def read(folder: Path, stem: str) -> Rows:
         return list(csv.DictReader(file))
 
 
-def renew(text: str, rows_of: Reader, known: published.Published, scenario: str) -> str:
+def renew(
+    text: str, rows_of: Reader, known: published.Published, scenario: str, timings: pd.DataFrame | None
+) -> str:
     """The README with every marked table made anew.
 
     Raises
@@ -79,7 +86,7 @@ def renew(text: str, rows_of: Reader, known: published.Published, scenario: str)
     """
     if not MARKERS.search(text):
         raise ValueError("no marker; put <!-- table:headline --> and <!-- /table --> where a table belongs")
-    return MARKERS.sub(lambda m: f"{m[1]}{_table(m[2], rows_of, known, scenario)}{m[4]}", text)
+    return MARKERS.sub(lambda m: f"{m[1]}{_table(m[2], rows_of, known, scenario, timings)}{m[4]}", text)
 
 
 def differences(old: str, new: str) -> list[tuple[str, str, str]]:
@@ -87,9 +94,15 @@ def differences(old: str, new: str) -> list[tuple[str, str, str]]:
     return [(a[2], a[3], b[3]) for a, b in zip(MARKERS.finditer(old), MARKERS.finditer(new), strict=True)]
 
 
-def _table(name: str, rows_of: Reader, known: published.Published, scenario: str) -> str:
+def _table(
+    name: str, rows_of: Reader, known: published.Published, scenario: str, timings: pd.DataFrame | None
+) -> str:
     """One table as Markdown, without its title: the README has words of its own around it."""
-    if name == "headline":
+    if name == "speed" and timings is None:
+        return "Not run: there is no record of timings yet.\n"
+    if name == "speed":
+        blocks = [speed_claim.claim(timings)]
+    elif name == "headline":
         blocks = headline(rows_of, known, scenario)
     elif name.removeprefix("tab_") in EMOTION:
         blocks = [_emotion(rows_of(name), known, scenario)]
@@ -101,6 +114,7 @@ def _table(name: str, rows_of: Reader, known: published.Published, scenario: str
     else:
         legal = [
             "headline",
+            "speed",
             "tab_sizes",
             "tab_cifar",
             "tab_conformance",

@@ -14,7 +14,9 @@ import matplotlib
 matplotlib.use("Agg")  # no display is needed, and the bytes do not depend on one
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hocp.contracts.files import publish
 
@@ -88,6 +90,17 @@ def styled() -> AbstractContextManager:
 def new_figure(width: float, height: float, *, free: bool = False) -> Figure:
     """Figure of `width` x `height` inches, not in pyplot's registry; `free` switches automatic layout off."""
     return Figure(figsize=(width, height), layout=None if free else "constrained")
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Three to six round places on a logarithmic axis; evenly spaced ones where it spans little."""
+    decades = 10.0 ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5)):
+        places = [step * decade for decade in decades for step in steps if low <= step * decade <= high]
+        if len(places) >= 3:
+            return places
+    even = MaxNLocator(nbins=4, min_n_ticks=3).tick_values(low, high)
+    return [place for place in even if low <= place <= high]
 
 
 def mark_generated(figure: Figure, data: str) -> None:

@@ -17,7 +17,8 @@ _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
-    "×": r"$\times$", "±": r"$\pm$", "≤": r"$\leq$", "−": "$-$", "–": "--", "·": r"$\cdot$", "÷": r"$\div$",
+    "×": r"$\times$", "±": r"$\pm$", "≤": r"$\leq$", "≥": r"$\geq$", "−": "$-$", "–": "--",
+    "·": r"$\cdot$", "÷": r"$\div$",
     "ᵖ": r"$^{\mathrm{p}}$", "ᵛ": r"$^{\mathrm{v}}$", "ᵉ": r"$^{\mathrm{e}}$", "ᶜ": r"$^{\mathrm{c}}$",
     "ˢ": r"$^{\mathrm{s}}$", "ʳ": r"$^{\mathrm{r}}$", "ʷ": r"$^{\mathrm{w}}$",
 }  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 from PIL import Image, ImageDraw
+from speed_inputs import write_speed
 
 from hocp.contracts import files, manifest, published, record
 from hocp.contracts.spec import Run
@@ -159,4 +160,5 @@ def write_scenario(root: Path) -> Path:
     write_ranks(root / "runs" / "affectnet.hocp_lasso.f0.s0" / "ranks.csv")
     write_cost(root / "bench" / "cost.csv")
     write_runs(root / "tables" / "runs.csv")
+    write_speed(root / "bench" / "speed.csv")
     return root

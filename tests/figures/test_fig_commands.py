@@ -17,6 +17,7 @@ def commands(scenario: Path) -> dict[str, list]:
     """Figure -> its options for the made-up scenario."""
     manifests = [scenario / "data" / dataset / "manifest.csv" for dataset in DATASETS]
     sewa = scenario / "data" / "sewa"
+    speed = ["--speed", scenario / "bench" / "speed.csv"]
     return {
         "overview": [],
         "tucker": [],
@@ -27,6 +28,9 @@ def commands(scenario: Path) -> dict[str, list]:
                        "--manifest", sewa / "manifest.csv", "--crops", sewa / "crops.h5"],
         "training": ["--histories", *sorted(scenario.glob("runs/*/history.csv")), "--manifests", *manifests],
         "pareto": ["--runs", scenario / "tables" / "runs.csv"],
+        "pareto_time": speed,
+        "latency": speed,
+        "roofline": speed,
         "va_plane": ["--manifests", *manifests],
         "faces": ["--manifests", *manifests, "--crops", *(path.with_name("crops.h5") for path in manifests)],
     }  # fmt: skip

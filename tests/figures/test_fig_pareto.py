@@ -68,13 +68,6 @@ def test_generated_data_is_marked(figure, runs):
     assert style.MARK not in [text.get_text() for text in fig_pareto.draw(runs.assign(data="licensed")).texts]
 
 
-@given(st.floats(0.01, 1e9), st.floats(1.5, 1e4))
-def test_ticks_are_at_least_three_within_the_axis_and_not_crowded(low, factor):
-    places = fig_pareto.ticks(low, low * factor)
-    assert all(low <= place <= low * factor for place in places)
-    assert 3 <= len(places) <= 6
-
-
 points = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=12)
 
 

@@ -4,6 +4,8 @@ import hashlib
 
 import matplotlib
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from figures import style
 from figures.labels import label, labels, ordered
@@ -100,3 +102,10 @@ def test_every_published_confidence_level_has_a_name():
     from hocp.contracts import published
 
     assert set(labels("confidence")) == set(published.load().levels)
+
+
+@given(st.floats(0.01, 1e9), st.floats(1.5, 1e4))
+def test_ticks_are_at_least_three_within_the_axis_and_not_crowded(low, factor):
+    places = style.log_ticks(low, low * factor)
+    assert all(low <= place <= low * factor for place in places)
+    assert 3 <= len(places) <= 6

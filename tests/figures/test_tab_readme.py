@@ -1,6 +1,9 @@
 """The tables in the README are those of the CSV files, or the check says which are not."""
 
+from math import prod
+
 import pytest
+from speed_inputs import layer, write_speed
 from table_inputs import METHODS, pipe_rows, runs, write_cost, write_runs
 
 from figures import readme, tab_afew_va, tab_affectnet, tab_cifar, tab_sewa, tab_sizes
@@ -21,6 +24,9 @@ def tables(tmp_path_factory):
         option = ["--runs", found] if command in (tab_affectnet, tab_sewa, tab_afew_va) else ["--cost", cost]
         command.main([*option, "--out", str(folder / command.__name__.rpartition(".")[2])])
     return folder
+
+
+SPEED = "<!-- table:speed -->\nold\n<!-- /table -->\n"
 
 
 def call(tmp_path, tables, text, *options):
@@ -61,6 +67,36 @@ def test_a_table_shows_every_method_that_the_paper_trained(tmp_path, tables):
     names = [line[0] for line in pipe_rows(text)[2:]]
     assert len(names) == len(METHODS["sewa"])
     assert not [name for name in names if "TRL" in name]
+
+
+def test_speed_is_that_of_the_timings(tmp_path, tables):
+    timings = write_speed(tmp_path / "speed.csv")
+    _, text = call(tmp_path, tables, SPEED, "--speed", str(timings))
+    lines = pipe_rows(text)
+    assert lines[0][2:] == ["Than dense", "", "Than TensorLy-Torch", ""]
+    saved = prod(27 * c / (2 * c + 9) for c in (64, 128, 256, 512)) ** (1 / 4)
+    dense = (
+        f"{saved * 0.5 / 0.6:.1f} ({saved * 0.5 / 0.6 * 0.95 / 1.1:.1f}–{saved * 0.5 / 0.6 * 1.1 / 0.95:.1f})"
+    )
+    against = "2.5 (2.2–2.9)"  # 0.5 of the peak over 0.2, that of the fastest of three forms
+    assert lines[3] == ["3-D layers of a ResNet-18", "7 to 8 %", dense, dense, against, against]
+    assert [line[:2] for line in lines[4:]] == [
+        ["2-D layers of a ResNet-18", "22 to 23 %"], ["R3D-18", "9 %"], ["ResNet-18", "26 %"]
+    ]  # fmt: skip
+    assert "Some CPU, torch 2.13.0. 2 threads, float32, allocator kept." in text
+
+
+def test_without_timings_speed_is_not_run(tmp_path, tables):
+    _, text = call(tmp_path, tables, SPEED)
+    assert text == SPEED.replace("old", "Not run: there is no record of timings yet.")
+
+
+def test_what_a_record_does_not_hold_is_not_run(tmp_path, tables):
+    rows = [layer(2, 64, 14, "C", "forward", peer) for peer in ("dense", "hocp auto")]
+    _, text = call(tmp_path, tables, SPEED, "--speed", str(write_speed(tmp_path / "speed.csv", rows)))
+    lines = pipe_rows(text)
+    assert lines[3] == ["3-D layers of a ResNet-18", *["not run"] * 5]
+    assert lines[4][1:] == ["23 %", "3.6 (3.1–4.1)", *["not run"] * 3]
 
 
 def test_check_passes_on_a_fresh_readme_and_names_a_stale_table(tmp_path, tables, capsys):

@@ -72,7 +72,9 @@ def test_code_runs(tmp_path):
 @pytest.mark.parametrize("page", ["README.md", "hocp/conv/README.md"])
 def test_tables_are_those_of_the_reference_run(page):
     (folder,) = (ROOT / "results" / "reference").glob("demo.*")
+    timings = [str(path) for path in (ROOT / "results" / "reference").glob("speed.cpu.*/speed.csv")]
     call = ["--readme", page, "--tables", str(folder / "tables"), "--scenario", "demo", "--check"]
+    call += ["--speed", *timings] if timings else []
     answer = subprocess.run([sys.executable, "-m", "figures.readme", *call], cwd=ROOT, capture_output=True)
     assert answer.returncode == 0, answer.stderr.decode()
 

@@ -28,6 +28,9 @@ FIGURES = {
     },
     "fig_training": {"histories": HISTORIES, "manifests": MANIFESTS},
     "fig_pareto": {"runs": RUNS},
+    "fig_pareto_time": {"speed": SPEED},
+    "fig_latency": {"speed": SPEED},
+    "fig_roofline": {"speed": SPEED},
     "fig_va_plane": {"manifests": MANIFESTS},
     "fig_faces": {"manifests": MANIFESTS, "crops": expand(rules.prepare.output.crops, dataset=DATASETS)},
 }

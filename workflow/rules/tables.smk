@@ -8,6 +8,8 @@ TABLES = {
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
     "tab_cifar": {"cost": COST, "published": PUBLISHED},
     "tab_layers": {"layers": LAYERS},
+    "tab_speed": {"speed": SPEED, "targets": SPEED_TARGETS},
+    "tab_savings": {"speed": SPEED},
     "tab_conformance": {"conformance": CONFORMANCE},
     "tab_data": {
         "facts": expand(rules.prepare.output.facts, dataset=DATASETS),

@@ -1,0 +1,82 @@
+"""What a target of speed may ask of the timings of one case: four measures, each with what bounds it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from math import isnan, nan, prod
+from typing import NamedTuple
+
+import pandas as pd
+
+from figures import speed
+from figures.speed import Case, Ratio
+
+ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+
+
+class Finding(NamedTuple):
+    """A measured value, our share of the roofline at it (NaN: no roof), and what it comes from."""
+
+    value: Ratio
+    share: float = nan
+    note: str = ""
+
+
+def quicker(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
+    """How many times quicker ours is; noted is what of it the saving of multiply-adds explains."""
+    value = speed.quicker(rows, ours, against)
+    if value is None:
+        return None
+    mine, theirs = speed.fastest(rows, ours), speed.fastest(rows, against)
+    saved = theirs["macs"] / mine["macs"]
+    note = (
+        ""
+        if isnan(saved)
+        else f"{saved:.1f} times fewer multiply-adds, at {value.value / saved:.2f} of their rate"
+    )
+    return Finding(value, speed.roof_fraction(mine).value, note)
+
+
+def slower(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
+    """Our time over that of the fastest of the others; noted are the place and who that is."""
+    value = speed.quicker(rows, against, ours)
+    if value is None:
+        return None
+    mine, best = speed.fastest(rows, ours), speed.fastest(rows, against)
+    took = f"took {mine['form']}, " if mine["form"] else ""
+    return Finding(value, note=f"{case}: {took}best was {best['peer']}")
+
+
+def roofline(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
+    """Our share of the roofline; noted is the highest that any form of ours has."""
+    mine = speed.fastest(rows.dropna(subset=["roof_ms"]), ours)
+    if mine is None:
+        return None
+    forms = rows[rows["peer"].str.startswith("hocp ")]
+    best = speed.fastest(forms, forms["peer"].unique())
+    share = speed.roof_fraction(best).value
+    return Finding(speed.roof_fraction(mine), note=f"best form: {best['peer']} with {share:.2f}")
+
+
+def kept(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
+    """Bytes kept for backward, in activations of R channels: B R D0 D1 ... numbers, the input among them."""
+    mine = speed.fastest(rows.dropna(subset=["saved_bytes", "rank"]), ours)
+    if mine is None:
+        return None
+    numbers = mine["batch"] * mine["rank"] * prod(map(int, mine["size"].split("x")))
+    many = mine["saved_bytes"] / (numbers * ITEM_BYTES[mine["dtype"]])
+    return Finding(Ratio(many, many, many), note=f"{case}")
+
+
+def geometric_mean(findings: Iterable[Finding]) -> Finding:
+    """One finding of several."""
+    values, shares, _ = zip(*findings, strict=True)
+    share = speed.geometric_mean([Ratio(share, share, share) for share in shares]).value
+    return Finding(speed.geometric_mean(values), share, f"{len(values)} cases")
+
+
+Measure = Callable[[Case, pd.DataFrame, Sequence[str], Sequence[str]], Finding | None]
+MEASURES: dict[str, Measure] = {
+    "times quicker": quicker,
+    "times slower": slower,
+    "share of the roofline": roofline,
+    "activations kept": kept,
+}
