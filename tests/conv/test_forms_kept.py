@@ -33,6 +33,11 @@ def kernel_of(layer):
     return None if layer._kept_kernel._held is None else layer._kept_kernel._held[1]
 
 
+def like(layer, *shape):
+    """Random numbers of the layer's type."""
+    return double(*shape).to(layer.weights.dtype)
+
+
 def numpy_write(layer):
     layer.factors[1].detach().numpy()[0] += 1
 
@@ -40,7 +45,7 @@ def numpy_write(layer):
 def optimizer_step(layer):
     with torch.enable_grad():
         optimizer = torch.optim.Adam(layer.parameters(), lr=0.1)
-        layer(double(1, 4, 5, 5)).square().sum().backward()
+        layer(like(layer, 1, 4, 5, 5)).square().sum().backward()
         optimizer.step()
 
 
@@ -51,7 +56,7 @@ def train_and_back(layer):
 
 
 def replaced(layer):
-    layer.factors[0] = nn.Parameter(double(6, 5))
+    layer.factors[0] = nn.Parameter(like(layer, 6, 5))
 
 
 def swapped_columns(layer):
@@ -63,7 +68,7 @@ CHANGES = {
     "weights in place": lambda layer: layer.weights.neg_(),
     "one number": lambda layer: layer.factors[3][1, 2].add_(1),
     "through data": lambda layer: layer.factors[0].data.mul_(3),
-    "data replaced": lambda layer: setattr(layer.factors[0], "data", double(6, 5)),
+    "data replaced": lambda layer: setattr(layer.factors[0], "data", like(layer, 6, 5)),
     "numpy": numpy_write,
     "swapped": swapped_columns,
     "load_state_dict": lambda layer: layer.load_state_dict(make().state_dict()),
@@ -72,7 +77,7 @@ CHANGES = {
     "optimizer": optimizer_step,
     "training": train_and_back,
     "replaced": replaced,
-    "replaced weights": lambda layer: setattr(layer, "weights", nn.Parameter(double(5))),
+    "replaced weights": lambda layer: setattr(layer, "weights", nn.Parameter(like(layer, 5))),
     "there and back": lambda layer: layer.float().double(),
     "half the precision": lambda layer: layer.float(),
 }
