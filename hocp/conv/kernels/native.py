@@ -90,7 +90,9 @@ def _pointer(argument: Any) -> Any:
     if isinstance(argument, (list, tuple)):
         missing = [None] * (MODES - len(argument))
         return (c_void_p * MODES)(*missing, *(tensor.data_ptr() for tensor in argument))
-    return argument.data_ptr() if isinstance(argument, Tensor) else argument
+    if isinstance(argument, Tensor):
+        return argument.data_ptr() or CACHE_LINE  # an empty tensor has no place, but is not missing
+    return argument
 
 
 _own = threading.local()
