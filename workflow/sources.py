@@ -1,5 +1,7 @@
 """The files that a command runs, read off its import statements: a rule lists them as inputs.
 
+Data and C++ in the folder of a module count as part of it.
+
 An edit then reruns what it can change, and nothing else. Nothing is imported here; the files are parsed, so
 that a dry run stays light. Imports by a computed name are not seen; a test compares with a real run.
 """
@@ -36,9 +38,16 @@ def sources(module: str, *, without: tuple[str, ...] = ()) -> list[str]:
         file = file_of(name)
         if file is None or file in found or name in without:
             continue
-        found.add(file)
+        found |= {file, *_beside(file)}
         waiting += [*_parents(name), *_imports(name)]
     return sorted(found)
+
+
+def _beside(file: str) -> list[str]:
+    """What a module may read or compile from its own folder, e.g. native.cpp."""
+    folder = (ROOT / file).parent
+    read = [path for path in folder.iterdir() if path.suffix in (".cpp", ".json")]
+    return [path.relative_to(ROOT).as_posix() for path in read]
 
 
 def file_of(module: str) -> str | None:

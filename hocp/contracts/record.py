@@ -99,13 +99,18 @@ def processor() -> str:
     return platform.processor() or "unknown"
 
 
+#: Suffixes of the files in our packages that can decide a result.
+SOURCES = (".py", ".cpp", ".json")
+
+
 def code() -> dict[str, Any]:
-    """Commit that the code stands at, and a hash of the Python files that can decide a result.
+    """Commit that the code stands at, and a hash of the files that can decide a result.
 
     The hash tells apart what the commit cannot: edited files, and copies without git.
     """
     root = Path(__file__).resolve().parents[2]
-    sources = sorted(p for package in ("hocp", "data_prep") for p in (root / package).rglob("*.py"))
+    packages = [path for package in ("hocp", "data_prep") for path in (root / package).rglob("*")]
+    sources = sorted(path for path in packages if path.suffix in SOURCES)
     tree = files.sha256_of({p.relative_to(root).as_posix(): files.sha256(p) for p in sources})
     # An installed copy may lie inside a repository of its user, whose commit says nothing of this code.
     ours = _git(root, "rev-parse", "--show-toplevel") == str(root)

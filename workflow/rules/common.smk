@@ -18,6 +18,9 @@ from workflow.sources import sources
 # Rules say `python`: the one that runs Snakemake, or under --use-conda the environment's, which comes before it.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
+# Which form computes a layer must not depend on what somebody once tuned on this machine.
+os.environ["HOCP_TUNING"] = ""
+
 try:
     CONFIG = checked(config)
 except ValueError as error:
