@@ -1,6 +1,6 @@
 """Measure one part of the speed benchmark in a process of its own, whose environment sets the allocator.
 
-    python -m tests.bench.run --size demo --subject all --threads 2 --allocator kept --out part.json
+    python -m tests.bench.run --size demo --subject all --threads 1 --allocator kept --out part.json
 
 On one thread the clock is the CPU time of the thread, which other processes disturb little; on more it is the
 wall's, so nothing else may run meanwhile.
@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.run", description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=SIZES, default="demo")
     parser.add_argument("--subject", choices=SUBJECTS, default="all")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--allocator", choices=("kept", "default"), default="kept")
     parser.add_argument("--out", type=Path, required=True, metavar="JSON", help="report of pytest-benchmark")
     args = parser.parse_args(argv)
