@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import batch_norm
+from hocp.conv.nd import batch_norm, normalise
 
 SKIPS = (None, "identity", "projection")
 
@@ -40,6 +41,33 @@ def make_rank_activation(kind: str | None, *, layer: str) -> nn.Module | None:
     if kind not in (None, "relu"):
         raise ValueError(f"rank_activation of {layer} is {kind!r}; expected None or 'relu'")
     return nn.ReLU() if kind else None
+
+
+@dataclass(frozen=True, eq=False)
+class RankSpacePsi:
+    """The paper's psi: a norm of the rank channels, then an activation; either may be missing.
+
+    A function of (B g, R, D0, ...), of which a form may also ask the parts, to fuse them with its own work.
+    """
+
+    norm: nn.Module | None
+    activation: nn.Module | None
+
+    def __call__(self, z: Tensor) -> Tensor:
+        z = self.normalised(z)
+        return z if self.activation is None else self.activation(z)
+
+    def normalised(self, z: Tensor) -> Tensor:
+        """The first half."""
+        return z if self.norm is None else normalise(self.norm, z)
+
+    def affine(self) -> tuple[Tensor, Tensor] | None:
+        """Scale and shift, (R,), if the norm is an affine map whatever its input: in eval mode."""
+        norm = self.norm
+        if norm is None or norm.training or norm.running_mean is None:
+            return None
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        return scale, norm.bias - norm.running_mean * scale
 
 
 def check_skip(skip: str | None, in_channels: int, out_channels: int, *, layer: str) -> str | None:

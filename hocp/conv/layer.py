@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv.block import (
+    RankSpacePsi,
     check_skip,
     check_skip_taps,
     make_rank_activation,
@@ -30,7 +31,7 @@ from hocp.conv.convert import Convertible
 from hocp.conv.dense import as_module
 from hocp.conv.forms import check_implementation
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import in_format_of, normalise, pad, pointwise, with_gradient_in_format
+from hocp.conv.nd import in_format_of, pad, pointwise, with_gradient_in_format
 from hocp.conv.text import describe
 
 
@@ -137,16 +138,13 @@ class FactorizedConv(Convertible, nn.Module, ABC):
     @property
     def psi(self) -> Callable[[Tensor], Tensor] | None:
         """The non-linearity in rank space, None where there is none."""
-        return self._norm_and_activate if self.rank_norm or self.rank_activation else None
+        parts = self.rank_norm, self.rank_activation
+        return RankSpacePsi(*parts) if any(parts) else None
 
     @property
     def relative_error(self) -> float | None:
         """Of the kernel, ||W - W'|| / ||W||, for a layer made by `from_conv`."""
         return None if self.fit is None else self.fit.relative_error
-
-    def _norm_and_activate(self, z: Tensor) -> Tensor:
-        z = z if self.rank_norm is None else normalise(self.rank_norm, z)
-        return z if self.rank_activation is None else self.rank_activation(z)
 
     @property
     def _gain(self) -> float:

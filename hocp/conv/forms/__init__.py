@@ -16,9 +16,10 @@ from hocp.conv.forms.chain import Chain
 from hocp.conv.forms.dense import Dense
 from hocp.conv.forms.kernel import kruskal_kernel
 from hocp.conv.forms.merged import Merged
+from hocp.conv.forms.triton import TritonForm
 from hocp.conv.forms.views import Views
 
-FORMS: dict[str, Form] = {form.name: form for form in (Chain(), Merged(), Views(), Dense())}
+FORMS: dict[str, Form] = {form.name: form for form in (Chain(), Merged(), Views(), Dense(), TritonForm())}
 IMPLEMENTATIONS = ("auto", *FORMS)
 
 __all__ = [

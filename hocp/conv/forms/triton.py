@@ -1,0 +1,113 @@
+"""Matrix products, and the depthwise stage with its neighbours as Triton kernels; channels last, on a GPU.
+
+Shapes as in `hocp.conv.forms.call`; z (B g, D0, ..., R) is the rank space.
+
+Of the rank-wide tensors only the input of the depthwise stage is kept for the backward pass. Triton is
+imported by the first call, never before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from importlib.util import find_spec
+from math import prod
+
+import torch
+from torch import Tensor
+
+from hocp.conv.block import RankSpacePsi
+from hocp.conv.forms.call import Call, Form, Operations, Psi, refusal
+from hocp.conv.forms.counting import count
+from hocp.conv.forms.stages import enter_rank_space, leave_rank_space
+from hocp.conv.geometry import Geometry
+from hocp.conv.nd import pad
+
+INSTALLED = find_spec("triton") is not None
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # by which Triton itself decides, at its import
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+#: Order -> which spatial mode stands on each of the kernels' three. Kernels walk along their first.
+_PLACES = {1: (None, None, 0), 2: (0, None, 1), 3: (0, 1, 2)}
+
+
+class TritonForm(Form):
+    """One pass over the rank space in each direction, up to 128 channels with the last 1x1 stage inside."""
+
+    name = "triton"
+
+    def compute(
+        self,
+        x: Tensor,
+        weights: Tensor,
+        factors: Sequence[Tensor],
+        *,
+        bias: Tensor | None,
+        geometry: Geometry,
+        groups: int,
+        psi: Psi | None,
+    ) -> Tensor:
+        reason = _reason(x.device.type, geometry, x.dtype)
+        if reason is not None:
+            raise refusal(self.name, reason)
+        from hocp.conv.kernels import triton_ops
+
+        z = enter_rank_space(x, factors[1], groups=groups, psi=None)
+        z, scale, shift, relu = _split(psi, z)
+        if geometry.padding_mode != "zeros":  # padding with values of z commutes with what is left of psi
+            z, geometry = pad(z.movedim(-1, 1), geometry).movedim(1, -1), geometry.unpadded()
+        last = factors[0] * weights
+        spatial = [None if mode is None else factors[mode + 2] for mode in _PLACES[geometry.order]]
+        stage = (_as_three_modes(z), *spatial, scale, shift, relu, _numbers(geometry))
+        size = geometry.output_size(z.shape[1:-1])
+        if groups > 1:
+            z = triton_ops.depthwise(*stage)
+            return leave_rank_space(z.reshape(z.shape[0], *size, z.shape[-1]), last, bias, groups=groups)
+        y = triton_ops.depthwise_product(*stage, last.t().to(z.dtype), bias)
+        return y.reshape(y.shape[0], *size, y.shape[-1]).movedim(-1, 1)
+
+    def supports(self, call: Call) -> str | None:
+        if call.rank * prod(call.size[-2:]) >= 2**31:
+            return "a frame of its rank space has 2^31 numbers or more"
+        return _reason(call.device, call.geometry, call.dtype)
+
+    def work(self, call: Call) -> Operations:
+        return count(call, [tuple(range(call.order))], copies=not call.channels_last)
+
+
+def _reason(device: str, geometry: Geometry, dtype: torch.dtype) -> str | None:
+    """Why the kernels cannot run, in words; None if they can."""
+    if not INSTALLED:
+        return "Triton is not installed (pip install 'hocp[gpu]')"
+    if device not in ("cuda", "meta") and not INTERPRETED:
+        return f"Triton's kernels need a CUDA device, and the input is on {device!r}"
+    if geometry.order not in _PLACES:
+        return f"Triton's kernels have order 1 to 3, and this convolution has order {geometry.order}"
+    return None if dtype in DTYPES else f"Triton's kernels compute in floating point, not in {dtype}"
+
+
+def _split(psi: Psi | None, z: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, bool]:
+    """What of psi is computed at once, then scale, shift and ReLU that the kernel applies as it loads."""
+    if psi is None:
+        return z, None, None, False
+    parts = psi if isinstance(psi, RankSpacePsi) else None
+    fusable = parts is not None and isinstance(parts.activation, torch.nn.ReLU | None)
+    affine = parts.affine() if fusable else None
+    if affine is None:
+        now = parts.normalised if fusable else psi
+        z = now(z.movedim(-1, 1)).movedim(1, -1)
+    scale, shift = affine or (None, None)
+    return z, scale, shift, fusable and parts.activation is not None
+
+
+def _as_three_modes(z: Tensor) -> Tensor:
+    """(B, D0, ..., R) -> (B, D0, D1, D2, R), of size 1 where no mode stands."""
+    size = [1 if mode is None else z.shape[mode + 1] for mode in _PLACES[z.dim() - 2]]
+    return z.reshape(z.shape[0], *size, z.shape[-1])
+
+
+def _numbers(geometry: Geometry) -> list[int]:
+    """Stride, dilation, padding before and behind of the kernels' three modes."""
+    before, behind = zip(*geometry.padding, strict=True)
+    lists = ((geometry.stride, 1), (geometry.dilation, 1), (before, 0), (behind, 0))
+    places = _PLACES[geometry.order]
+    return [absent if mode is None else values[mode] for values, absent in lists for mode in places]
