@@ -77,7 +77,7 @@ def depthwise(
     SCALED: tl.constexpr = scale is not None
     AFFINE: tl.constexpr = SCALED and gate is None  # on the way in; in the transposed direction, out
     # Only steps of one frame roll; other first modes sum their frames again for each tap.
-    ROLLING: tl.constexpr = K0 == 3 and STRIDE0 == 1 and DILATION0 == 1 and SPREAD0 == 1
+    ROLLING: tl.constexpr = (K0 == 3 and STRIDE0 == 1) and (DILATION0 == 1 and SPREAD0 == 1)
     BLOCKS: tl.constexpr = (RANK + BLOCK_R - 1) // BLOCK_R
     tiles2, tiles1, walks = tl.cdiv(O2, BLOCK2), tl.cdiv(O1, BLOCK1), tl.cdiv(O0, FRAMES)
     channels = tl.program_id(0) % BLOCKS * BLOCK_R + tl.arange(0, BLOCK_R)

@@ -49,7 +49,13 @@ class Modes:
 
     def constants(self) -> dict[str, int]:
         """As the kernels' constants."""
-        names = {"K": "taps", "STRIDE": "stride", "DILATION": "dilation", "BEFORE": "before", "SPREAD": "spread"}
+        names = {
+            "K": "taps",
+            "STRIDE": "stride",
+            "DILATION": "dilation",
+            "BEFORE": "before",
+            "SPREAD": "spread",
+        }
         return {f"{name}{n}": getattr(self, field)[n] for name, field in names.items() for n in range(3)}
 
 
@@ -84,16 +90,25 @@ class Tile:
 def tiles(shape: Sequence[int], rank: int) -> list[Tile]:
     """Tiles worth trying for an output (B, O0, O1, O2, ...), the likeliest first.
 
-    Each gives a thread 16 bytes of neighbouring channels of bfloat16, which leaves registers for the taps.
+    A thread has 4 numbers of each frame, and with the taps of its channels room for 16 warps on a
+    multiprocessor; with the last ones of a list 8, in loads that are longer for bfloat16.
     """
-    planes = [(4, 8, 64, 8), (8, 8, 32, 8), (4, 4, 64, 4)]
-    lines = [(1, 32, 64, 8), (1, 16, 64, 4), (1, 64, 32, 8)]
+    planes = [(4, 8, 32, 8), (8, 8, 32, 16), (4, 4, 64, 4)]
+    lines = [(1, 32, 32, 8), (1, 64, 32, 16), (1, 32, 64, 8)]
     widest = max(16, triton.next_power_of_2(rank))
     return [
         Tile(rows, columns, min(channels, widest), frames, warps)
         for frames in ((16, 4) if shape[1] > 4 else (4,))
         for rows, columns, channels, warps in (planes if shape[2] > 1 else lines)
     ]
+
+
+def product_tile(shape: Sequence[int], rank: int) -> Tile:
+    """The tile with which the last 1x1 stage is fused: all channels, 16 positions at least for tensor cores."""
+    channels = max(16, triton.next_power_of_2(rank))
+    positions = 32 if channels <= 64 else 16
+    rows = 4 if shape[2] > 1 else 1
+    return Tile(rows, positions // rows, channels, 16, 8)
 
 
 def convolve(
@@ -116,8 +131,7 @@ def convolve(
         _depthwise(z, factors, y, tile, modes=modes, **options)
 
     if matrix is not None:
-        rows, columns = (4, 8) if y.shape[2] > 1 else (1, 32)
-        launch(Tile(rows, columns, max(16, triton.next_power_of_2(rank)), 16, 8))
+        launch(product_tile(y.shape, rank))
     else:
         key = (z.shape, y.shape, z.dtype, modes, scale is None, relu, z.device)
         launch(fastest(key, tiles(y.shape, rank), launch, on=z))
@@ -150,9 +164,7 @@ def convolve_transposed(
     return None if sums is None else sums.sum(0)
 
 
-def _depthwise(
-    z: Tensor, factors: Factors, y: Tensor, tile: Tile, *, modes: Modes, **options: Any
-) -> None:
+def _depthwise(z: Tensor, factors: Factors, y: Tensor, tile: Tile, *, modes: Modes, **options: Any) -> None:
     """One launch of the kernel."""
     tensors = dict.fromkeys(("scale", "shift", "matrix", "bias", "gate", "sums"))
     flags = {"REVERSED": False, "RELU": False, "RANK": z.shape[-1], "CHANNELS": y.shape[-1]}
@@ -212,6 +224,8 @@ def _triton_accumulator(dtype: torch.dtype) -> Any:
 
 def fusable(z: Tensor, matrix: Tensor) -> bool:
     """Whether the last 1x1 stage goes into the kernel of the depthwise stage."""
+    if INTERPRETED and z.dtype == torch.bfloat16:
+        return False  # the interpreter multiplies matrices of bfloat16 by their bits (Triton 3.7)
     return z.dtype != torch.float64 and z.dtype == matrix.dtype and max(matrix.shape) <= MOST_FUSED
 
 
@@ -227,6 +241,8 @@ def fastest(key: Any, candidates: list[Tile], launch: Callable[[Tile], None], *,
     if on.device.type != "cuda" or torch.cuda.is_current_stream_capturing():
         return candidates[0]
     if key not in _best:
-        times = [triton.testing.do_bench(lambda tile=tile: launch(tile), warmup=5, rep=20) for tile in candidates]
+        times = [
+            triton.testing.do_bench(lambda tile=tile: launch(tile), warmup=5, rep=20) for tile in candidates
+        ]
         _best[key] = candidates[times.index(min(times))]
     return _best[key]

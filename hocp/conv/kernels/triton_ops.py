@@ -80,7 +80,9 @@ def input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
 def factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
     """Gradients of the factors; nothing in that of a factor that is not there."""
     if not dy.numel():
-        return tuple(z.new_zeros(0) if factor is None else torch.zeros_like(factor) for factor in (f0, f1, f2))
+        return tuple(
+            z.new_zeros(0) if factor is None else torch.zeros_like(factor) for factor in (f0, f1, f2)
+        )
     gradients = triton_launch.factors_gradients(
         z.contiguous(), dy.contiguous(), _contiguous(f0, f1, f2), modes=_modes((f0, f1, f2), places),
         **_seen(scale, shift, relu),
@@ -100,7 +102,9 @@ def _(z, f0, f1, f2, scale, shift, relu, places, matrix, bias):
 
 @input_gradient.register_fake
 def _(dy, z, f0, f1, f2, scale, shift, relu, places):
-    return z.new_empty(z.shape), z.new_empty(_affine_shape(z, scale), dtype=triton_launch.accumulator(z.dtype))
+    return z.new_empty(z.shape), z.new_empty(
+        _affine_shape(z, scale), dtype=triton_launch.accumulator(z.dtype)
+    )
 
 
 @factor_gradients.register_fake
