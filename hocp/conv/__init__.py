@@ -8,6 +8,9 @@
 torch.Size([1, 16, 8, 28, 28])
 """
 
+from hocp.conv.choice.calibrate import calibrate
+from hocp.conv.choice.explain import explain
+from hocp.conv.choice.tune import tune
 from hocp.conv.costs.flop_figure import flop_figure_gflops
 from hocp.conv.costs.formulas import cp_cost, dense_cost, separable_cost, tt_cost, tucker_cost
 from hocp.conv.costs.latency import latency
@@ -53,11 +56,13 @@ __all__ = [
     "TTConv",
     "TuckerConv",
     "adam_scales",
+    "calibrate",
     "channels_last",
     "cp_conv",
     "cp_cost",
     "dense_cost",
     "drop_components_",
+    "explain",
     "factorize",
     "fit_cp",
     "fit_tt",
@@ -85,5 +90,6 @@ __all__ = [
     "transduce_layer",
     "tt_cost",
     "tucker_cost",
+    "tune",
     "unfreeze",
 ]

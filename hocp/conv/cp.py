@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv import forms
-from hocp.conv.checks import check_bias, check_flag, check_rank
+from hocp.conv.checks import check_bias, check_channels, check_flag, check_rank
+from hocp.conv.forms.call import is_transformed
+from hocp.conv.forms.kept import KeptKernel
 from hocp.conv.functional import check_factors, compute
 from hocp.conv.init import balanced_directions, orthonormal_columns
 from hocp.conv.layer import FactorizedConv, copy_into
@@ -39,7 +41,11 @@ class CPConv(FactorizedConv):
         Whether lambda is a parameter, as the lasso on it needs. If not, it is one throughout, absent from the
         state dict and not counted, as in the sizes that the paper reports.
     implementation : {'auto', 'chain', 'merged', 'views', 'dense'}
-        How to compute; the results are equal.
+        How to compute; the results are equal. 'auto' takes the form that is fastest for each call;
+        `hocp.conv.explain` says why. As 'dense', a layer in eval mode keeps its kernel until a factor
+        changes.
+    recompute : bool, default False
+        Keep only the input for the backward pass, and compute once more what lies between.
     **options
         Of `FactorizedConv`: stride, padding, dilation, groups, bias, padding_mode, rank_norm,
         rank_activation, skip, skip_taps, device, dtype.
@@ -69,14 +75,18 @@ class CPConv(FactorizedConv):
         *,
         rank: int,
         learn_weights: bool = True,
+        recompute: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
         **options: Any,
     ) -> None:
         rank = check_rank(rank, layer="CPConv")
         check_flag(learn_weights, layer="CPConv", name="learn_weights")
+        check_flag(recompute, layer="CPConv", name="recompute")
         like = {"device": device, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank, **like, **options)
+        self.recompute = recompute
+        self._kept_kernel = KeptKernel()
         sizes = (out_channels, in_channels // self.groups, *self.geometry.kernel_size)
         self.factors = nn.ParameterList(nn.Parameter(torch.empty(size, rank, **like)) for size in sizes)
         if learn_weights:
@@ -114,19 +124,54 @@ class CPConv(FactorizedConv):
         self._reset_shared()
 
     def _convolve(self, x: Tensor) -> Tensor:
-        weights = self.weights
+        weights, factors = self.weights, tuple(self.factors)
         if self.component_dropout:
             weights = nn.functional.dropout(weights, self.component_dropout, self.training)
         return compute(
             x,
             weights,
-            tuple(self.factors),
-            bias=self.bias,
-            geometry=self.geometry,
-            groups=self.groups,
-            psi=self.psi,
+            factors,
             implementation=self.implementation,
+            recompute=self.recompute,
+            norm=self.rank_norm,
+            kept=self._kept_kernel if self._is_constant(x, factors) else None,
+            **self._arguments(),
         )
+
+    def _arguments(self) -> dict[str, Any]:
+        """What every form is told beside input, weights and factors."""
+        return {"bias": self.bias, "geometry": self.geometry, "groups": self.groups, "psi": self.psi}
+
+    def call_of(self, x: Tensor) -> forms.Call:
+        """What decides which form is fastest for an input (B, C, D0, ...) or (C, D0, ...).
+
+        Raises
+        ------
+        ValueError
+            If modes or channels do not fit.
+        """
+        x = check_channels(x, self.in_channels, order=self.order, layer="CPConv", like=self.factors[0])
+        self.geometry.output_size(x.shape[2:])
+        factors = tuple(self.factors)
+        kept = self._is_constant(x, factors)
+        return forms.Call.of(x, self.weights, factors, kept=kept, **self._arguments())
+
+    def _is_constant(self, x: Tensor, factors: Sequence[Tensor]) -> bool:
+        """Whether what is made of the factors may be kept: in eval mode, without gradients or stand-ins."""
+        if self.training or is_transformed():
+            return False
+        own = (self.weights, *factors) if self.bias is None else (self.weights, *factors, self.bias)
+        if torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *own)):
+            return False
+        if x.is_cuda and torch.cuda.is_current_stream_capturing():
+            return False
+        real = all(type(factor) is nn.Parameter for factor in factors)  # not those of a functional_call
+        return real and not any(tensor.is_inference() for tensor in own)
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode, and forget the kernel kept in eval mode."""
+        self._kept_kernel.forget()
+        return super().train(mode)
 
     def _kernel(self) -> Tensor:
         return forms.kruskal_kernel(self.weights, tuple(self.factors))
@@ -187,4 +232,8 @@ class CPConv(FactorizedConv):
 
     def options(self) -> dict[str, Any]:
         """Arguments of the constructor that make a layer of the same shape, but for device and dtype."""
-        return super().options() | {"rank": self.rank, "learn_weights": self.learn_weights}
+        return super().options() | {
+            "rank": self.rank,
+            "learn_weights": self.learn_weights,
+            "recompute": self.recompute,
+        }

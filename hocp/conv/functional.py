@@ -11,14 +11,20 @@ Shapes: B batch, C input channels, T output channels, g groups, R rank; D0, ... 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from hocp.conv import forms
-from hocp.conv.checks import check_bias, check_channels, check_groups, check_rank, check_tensors
+from hocp.conv.checks import check_bias, check_channels, check_flag, check_groups, check_rank, check_tensors
 from hocp.conv.choice.choose import form_for
+from hocp.conv.forms.call import is_transformed
+from hocp.conv.forms.kept import KeptKernel
+from hocp.conv.forms.recompute import recomputed
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import in_format_of, with_gradient_in_format
+from hocp.conv.nd import conv_nd, in_format_of, with_gradient_in_format
 
 
 def cp_conv(
@@ -34,6 +40,7 @@ def cp_conv(
     padding_mode: str = "zeros",
     psi: Callable[[Tensor], Tensor] | None = None,
     implementation: str = "auto",
+    recompute: bool = False,
 ) -> Tensor:
     """Convolve with the kernel W[t, s, i, ...] = sum_r weights[r] U0[t, r] U1[s, r] U2[i, r] ...
 
@@ -48,7 +55,11 @@ def cp_conv(
     psi : callable (B g, R, D0, ...) -> (B g, R, D0, ...), optional
         Non-linearity between the first 1x1 stage and the depthwise ones.
     implementation : {'auto', 'chain', 'merged', 'views', 'dense'}
-        Equal results by different computations; see `hocp.conv.forms`.
+        Equal results by different computations; see `hocp.conv.forms`. 'auto' takes the one that is fastest
+        for this call; `hocp.conv.explain` says why.
+    recompute : bool, default False
+        Keep only the input for the backward pass, and compute once more what lies between; ``psi`` is then
+        called twice.
 
     Returns
     -------
@@ -65,6 +76,7 @@ def cp_conv(
         tuple(factor.shape[0] for factor in factors[2:]), stride, padding, dilation, padding_mode
     )
     forms.check_implementation(implementation)
+    check_flag(recompute, layer="cp_conv", name="recompute")
     groups = check_rank(groups, layer="cp_conv", name="groups")
     out_channels, channels = factors[0].shape[0], factors[1].shape[0] * groups
     check_groups(channels, out_channels, groups, layer="cp_conv")
@@ -72,7 +84,8 @@ def cp_conv(
     psi = None if psi is None else _keeping_shape(psi)
     batched = check_channels(x, channels, order=geometry.order, layer="cp_conv", like=factors[1])
     options = {"bias": bias, "geometry": geometry, "groups": groups, "psi": psi}
-    y = compute(with_gradient_in_format(batched), weights, factors, implementation=implementation, **options)
+    how = {"implementation": implementation, "recompute": recompute}
+    y = compute(with_gradient_in_format(batched), weights, factors, **how, **options)
     return y if batched is x else y.squeeze(0)
 
 
@@ -93,12 +106,32 @@ def _keeping_shape(psi: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor
 
 
 def compute(
-    x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, implementation: str, **options
+    x: Tensor,
+    weights: Tensor,
+    factors: Sequence[Tensor],
+    *,
+    implementation: str,
+    recompute: bool = False,
+    norm: nn.Module | None = None,
+    kept: KeptKernel | None = None,
+    **options: Any,
 ) -> Tensor:
-    """Check the sizes and compute by the named form."""
+    """Check the sizes and compute by the named form.
+
+    ``norm`` is the batch norm within psi, if there is one; ``kept`` holds the kernel of a layer whose factors
+    stay the same. ``options`` are bias, geometry, groups and psi.
+    """
     options["geometry"].output_size(x.shape[2:])
-    form = form_for(implementation, x, weights, factors, **options)
-    return in_format_of(form.compute(x, weights, factors, **options), x)
+    form = form_for(implementation, x, weights, factors, kept=kept is not None, **options)
+    if kept is not None and form.name == "dense":
+        linear = {name: option for name, option in options.items() if name != "psi"}
+        y = conv_nd(x, kept.of(weights, factors), **linear)
+    elif recompute and torch.is_grad_enabled() and not is_transformed():
+        run = partial(form.compute, **options)
+        y = recomputed(run, x, weights, factors, norm=norm, random=options["psi"] is not None)
+    else:
+        y = form.compute(x, weights, factors, **options)
+    return in_format_of(y, x)
 
 
 def check_factors(weights: Tensor, factors: Sequence[Tensor], *, layer: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 _PLAIN = {
     "stride": {1}, "padding": {(0, 0)}, "dilation": {1}, "groups": {1}, "bias": {False},
     "padding_mode": {"zeros"}, "implementation": {"auto"}, "learn_weights": {True}, "separate_modes": {0},
-    "rank_norm": {None}, "rank_activation": {None}, "skip": {None}, "skip_taps": {None},
+    "recompute": {False}, "rank_norm": {None}, "rank_activation": {None}, "skip": {None}, "skip_taps": {None},
 }  # fmt: skip
 
 

@@ -11,15 +11,16 @@ from conv_oracles import double
 from torch import Tensor, nn
 
 from hocp.conv import ConvNd, CPConv, Geometry, SeparableDepthwise, TTConv, TuckerConv
+from hocp.conv.forms import able
 
-IMPLEMENTATIONS = {
-    "cp": ("auto", "chain", "merged", "views", "dense"),
-    "cp without weights": ("auto", "chain", "merged", "views", "dense"),
-    "tucker": ("auto", "chain", "dense"),
-    "train": ("auto", "chain", "dense"),
-    "dense": (None,),
-    "separable": (None,),
-}
+
+def implementations(layer: nn.Module, x: Tensor) -> tuple[str | None, ...]:
+    """All that the layer can be asked for with this input; None for a class that has no choice."""
+    if isinstance(layer, CPConv):
+        return ("auto", *able(layer.call_of(x)))
+    if isinstance(layer, (TuckerConv, TTConv)):
+        return ("auto", "chain") if layer.psi else ("auto", "chain", "dense")
+    return (None,)
 
 
 def build(case: Case, *, implementation: str | None = None, **more: Any) -> nn.Module:

@@ -8,7 +8,7 @@ from torch import nn
 
 from hocp.conv import CPConv, cp_conv
 
-FORMS = ("auto", "chain", "merged", "views", "dense")
+FORMS = ("auto", "chain", "merged", "views", "dense")  # in pure torch: of every dtype, traceable
 LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 

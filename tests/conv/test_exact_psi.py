@@ -6,7 +6,7 @@ Shapes: B batch, g groups, S channels of the rank space, R those that the last s
 from math import prod
 
 import torch
-from conv_builds import IMPLEMENTATIONS, build, make_input
+from conv_builds import build, implementations, make_input
 from conv_cases import cases, examples
 from conv_loops import loop_conv
 from conv_oracles import EXACT, double
@@ -97,9 +97,7 @@ def test_psi_stands_between_the_first_stage_and_the_others(case, psi, training):
     expected = expected if batched is x else expected.squeeze(0)
     probe = double(*expected.shape)
     wanted = torch.autograd.grad((expected * probe).sum(), leaves)
-    for name in IMPLEMENTATIONS[case.kind]:
-        if name == "dense":
-            continue
+    for name in implementations(layer, x):
         layer.implementation = name
         if norm is not None:
             layer.rank_norm.load_state_dict(before, strict=False)

@@ -29,7 +29,7 @@ class Convolutions(TorchDispatchMode):
 
 @pytest.mark.parametrize("make", [
     lambda: CPConv(4, 5, (3, 3, 3), rank=6, padding=1, stride=2, implementation="views"),
-    lambda: CPConv(4, 5, (3, 3, 3), rank=6, padding=1, rank_norm="batch"),
+    lambda: CPConv(4, 5, (3, 3, 3), rank=6, padding=1, rank_norm="batch", implementation="views"),
     lambda: SeparableDepthwise(4, (3, 3, 3), padding=1, norm="batch"),
 ])  # fmt: skip
 def test_no_depthwise_conv3d_is_called_forward_or_backward(make):

@@ -21,6 +21,7 @@ BLOCK = {"rank_norm": "batch", "rank_activation": "relu", "skip": "projection", 
 KINDS: dict[str, tuple[type[nn.Module], dict]] = {
     "cp": (CPConv, {"rank": 5, "bias": True}),
     "cp chain": (CPConv, {"rank": 5, "implementation": "chain"}),
+    "cp merged": (CPConv, {"rank": 5, "implementation": "merged", "recompute": True}),
     "cp views": (CPConv, {"rank": 5, "implementation": "views", "groups": 2}),
     "cp dense": (CPConv, {"rank": 5, "implementation": "dense", "bias": True}),
     "cp fixed weights": (CPConv, {"rank": 5, "learn_weights": False, "stride": 2}),

@@ -6,13 +6,16 @@ Shapes as in `hocp.conv.functional`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from hocp.conv.choice.decide import UNKNOWN, decide
+from hocp.conv.choice.tuning import known
 from hocp.conv.forms import FORMS, Call, Form, refusal
+from hocp.conv.forms.call import is_transformed
 
 
 def form_for(
@@ -37,24 +40,21 @@ def form_for(
     return form
 
 
-def is_transformed() -> bool:
-    """Whether torch only looks at the call, to repeat it with other sizes or on batches of it.
-
-    So do torch.compile, torch.export and torch.jit.trace, and vmap, grad and the like of torch.func.
-    """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return True
-    return torch._C._are_functorch_transforms_active()
-
-
+@lru_cache(maxsize=4096)
 def choose(call: Call) -> Form:
-    """The form expected to be fastest for a call."""
-    c, t, g = call.in_channels, call.out_channels, call.groups
-    taps, rebuild = prod(call.geometry.kernel_size), 1 + call.rank / max(call.positions_in, 1)
-    if call.psi or call.device != "cpu" or call.order > 3:
-        return FORMS["views"]
-    dense = max(c // g, 16) * max(t, 16) * taps * rebuild
-    return FORMS["dense" if dense < call.rank * (c + t + 250 * g) else "views"]
+    """The form expected to be fastest for a call; remembered, since every call of a layer asks."""
+    return FORMS[decide(call).taken]
+
+
+def reconsider() -> None:
+    """Forget what was chosen, after something new was measured."""
+    choose.cache_clear()
+
+
+def read_again() -> None:
+    """Forget all that is known but for the tuning file, and read that anew when next asked."""
+    known.cache_clear()
+    choose.cache_clear()
 
 
 def by_shape(factors: Sequence[Tensor], *, groups: int, psi: Any, **_: Any) -> Form:
@@ -67,5 +67,5 @@ def by_shape(factors: Sequence[Tensor], *, groups: int, psi: Any, **_: Any) -> F
     (t, rank), c = factors[0].shape, factors[1].shape[0]
     taps = prod([factor.shape[0] for factor in factors[2:]])  # a list: torch.compile cannot take a generator
     large = max(c, 16) * max(t, 16) * taps < rank * (c * groups + t + 250 * groups)
-    known = psi is None and factors[0].device.type == "cpu" and len(factors) <= 5
-    return FORMS["dense" if large and known else "views"]
+    judged = psi is None and factors[0].device.type == "cpu" and len(factors) <= 5
+    return FORMS["dense" if large and judged else UNKNOWN]

@@ -76,7 +76,8 @@ def _alike(own: dict, other: dict) -> bool:
     """Whether two descriptions are of the same tensors and the same function of them."""
 
     def essential(entry: dict) -> dict:
-        options = {key: value for key, value in entry["options"].items() if key != "implementation"}
+        how = ("implementation", "recompute")
+        options = {key: value for key, value in entry["options"].items() if key not in how}
         return {"class": entry["class"], "options": options, "norms": entry["norms"]}
 
     return essential(own) == essential(other)

@@ -86,7 +86,7 @@ def factorize(
     timer : callable (module, batch) -> float, optional
         What measures for ``seconds``; ``partial(latency, backward=True)`` times training steps.
     **options
-        ``implementation`` of the layers; ``learn_weights`` of `CPConv`.
+        ``implementation`` of the layers; ``learn_weights`` and ``recompute`` of `CPConv`.
 
     Returns
     -------

@@ -16,7 +16,7 @@ from hocp.conv.layer import FactorizedConv
 from hocp.conv.ranks.ladder import Rank
 from hocp.conv.tucker import TuckerConv
 
-OPTIONS = ("implementation", "learn_weights")
+OPTIONS = ("implementation", "learn_weights", "recompute")
 
 
 class Made(NamedTuple):

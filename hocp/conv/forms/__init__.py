@@ -29,6 +29,7 @@ __all__ = [
     "Form",
     "Operations",
     "Psi",
+    "able",
     "check_implementation",
     "kruskal_kernel",
     "refusal",
@@ -46,3 +47,8 @@ def check_implementation(name: str, known: Sequence[str] = IMPLEMENTATIONS, *, l
     if name not in known:
         raise ValueError(f"implementation of {layer} is {name!r}; expected one of {', '.join(known)}")
     return name
+
+
+def able(call: Call) -> list[str]:
+    """Names of the forms that can compute a call."""
+    return [name for name, form in FORMS.items() if form.supports(call) is None]

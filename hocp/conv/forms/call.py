@@ -11,7 +11,7 @@ Shapes: B batch, C input channels, T output channels, g groups, R rank; D0, ... 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Self
@@ -103,6 +103,33 @@ class Call:
             kept=kept,
         )
 
+    def __str__(self) -> str:
+        """All of it in words, which no other call has.
+
+        >>> print(Call(8, 64, 32, 1, 24, (28, 28), Geometry((3, 3), padding=1)))
+        8 x 28x28, 64 -> 32 channels, rank 24, kernel 3x3, padding 1x1, float32, cpu, 1 thread, inference
+        """
+        g, threads = self.geometry, f"{self.threads} thread" + "s" * (self.threads > 1)
+        sides = [str(a) if a == b else f"{a}+{b}" for a, b in g.padding]
+        return ", ".join(filter(None, [
+            f"{self.batch} x {_by(self.size)}",
+            f"{self.in_channels} -> {self.out_channels} channels",
+            f"{self.groups} groups" if self.groups > 1 else "",
+            f"rank {self.rank}",
+            f"kernel {_by(g.kernel_size)}",
+            f"stride {_by(g.stride)}" if set(g.stride) != {1} else "",
+            f"dilation {_by(g.dilation)}" if set(g.dilation) != {1} else "",
+            f"padding {_by(sides)}" if set(sides) != {"0"} else "",
+            f"of {_by(g.padding_modes)}" if set(g.padding_modes) != {"zeros"} else "",
+            "psi" if self.psi else "",
+            str(self.dtype).removeprefix("torch."),
+            "channels last" if self.channels_last else "",
+            self.device,
+            threads,
+            "training" if self.training else "inference",
+            "kernel kept" if self.kept else "",
+        ]))  # fmt: skip
+
     @property
     def order(self) -> int:
         """Number of spatial modes."""
@@ -124,6 +151,11 @@ class Call:
         return self.batch * prod(self.output_size)
 
 
+def _by(sizes: Iterable[object]) -> str:
+    """3x3 and the like."""
+    return "x".join(map(str, sizes))
+
+
 def _computed_in(x: Tensor) -> torch.dtype:
     """The dtype of the products, which autocast may choose."""
     kind = x.device.type
@@ -141,11 +173,13 @@ class Operations:
     matrix : float
         Floating-point operations in dense matrix products and convolutions.
     other : float
-        Those in depthwise stages.
+        Those in depthwise stages and in slow loops.
     bytes : float
         Read and written in memory, stage by stage.
     launches : int
         Operators called.
+    copied : float
+        Bytes brought into another memory format; these are not among ``bytes``.
     saved : float
         Bytes kept for the backward pass, parameters and the input aside; 0 without gradients.
     """
@@ -154,6 +188,7 @@ class Operations:
     other: float
     bytes: float
     launches: int
+    copied: float = 0
     saved: float = 0
 
 
@@ -197,3 +232,13 @@ class Form(ABC):
 def refusal(name: str, reason: str) -> ValueError:
     """The error that tells why a form asked for by name cannot be had."""
     return ValueError(f"implementation {name!r} cannot be used: {reason}; use 'auto', 'views' or 'chain'")
+
+
+def is_transformed() -> bool:
+    """Whether torch only looks at the call, to repeat it with other sizes or on batches of it.
+
+    So do torch.compile, torch.export and torch.jit.trace, and vmap, grad and the like of torch.func.
+    """
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return True
+    return torch._C._are_functorch_transforms_active()

@@ -24,13 +24,15 @@ def count(call: Call, stages: Iterable[Sequence[int]], *, copies: bool = False) 
     outer = [call.positions_in * call.in_channels, call.positions_out * call.out_channels]
     inner, other, launches = _rank_space(call, stages)
     matrix = 2.0 * (inner[0] * call.in_channels + inner[-1] * call.out_channels) / call.groups
-    moved = sum(outer) * (3 if copies else 1) + 2 * sum(inner)
+    own = call.in_channels // call.groups + 3 * call.out_channels + sum(call.geometry.kernel_size)
+    moved = sum(outer) + 2 * sum(inner) + call.rank * own  # the last factor is read, scaled and read again
     times = 3 if call.training else 1
     return Operations(
         matrix=times * matrix,
         other=times * other,
         bytes=float(times * moved * call.dtype.itemsize),
         launches=times * (launches + 2 * copies),
+        copied=float(times * copies * 2 * sum(outer) * call.dtype.itemsize),
         saved=float(sum(inner) * call.dtype.itemsize) if call.training else 0.0,
     )
 

@@ -56,13 +56,24 @@ class Dense(Form):
             + rebuilds * 2 * (columns + kernel)
         )
         times = 3 if call.training else 1
+        convolution, rebuilding = padded * call.positions_out, rebuilds * kernel * call.rank
+        native = _is_native(call)
         return Operations(
-            matrix=2.0 * times * (padded * call.positions_out + rebuilds * kernel * call.rank),
-            other=0.0,
+            matrix=2.0 * times * (rebuilding + (0 if native else convolution)),
+            other=2.0 * times * (convolution if native else 0),
             bytes=float(times * elements * call.dtype.itemsize),
             launches=times * (1 + rebuilds * (call.order + 3)),
             saved=float((columns + kernel) * call.dtype.itemsize) if call.training else 0.0,
         )
+
+
+def _is_native(call: Call) -> bool:
+    """Whether torch takes its own, slower convolution: on a processor, for one small sample.
+
+    The rule of ``use_mkldnn`` in ATen/native/Convolution.cpp.
+    """
+    alone = call.batch == 1 and call.groups == 1 and min(call.geometry.kernel_size[-2:]) <= 3
+    return alone and call.device == "cpu" and call.in_channels * prod(call.size[:2]) <= 20480
 
 
 def dense_kernel(weights: Tensor, factors: Sequence[Tensor]) -> Tensor:
