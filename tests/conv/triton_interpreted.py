@@ -32,7 +32,9 @@ def patched_once_a_launch(monkeypatch):
 LAYERS = {
     "video": ((3, 3, 4), {"kernel_size": (3, 3, 3), "padding": 1}),
     "strided": ((4, 5, 5), {"kernel_size": (3, 3, 3), "padding": 1, "stride": 2}),
-    "uneven": ((4, 4, 5), {"kernel_size": (2, 3, 1), "padding": (1, 0, 2), "dilation": (2, 1, 1), "stride": (1, 2, 3)}),
+    "uneven": ((4, 4, 5), {
+        "kernel_size": (2, 3, 1), "padding": (1, 0, 2), "dilation": (2, 1, 1), "stride": (1, 2, 3),
+    }),
     "one-sided": ((3, 4, 3), {"kernel_size": (3, 2, 3), "padding": ((2, 0), (0, 1), (1, 1))}),
     "long": ((5, 1, 4), {"kernel_size": (5, 1, 4), "padding": ((4, 0), (0, 0), (2, 1))}),
     "pointwise": ((2, 2, 2), {"kernel_size": (1, 1, 1)}),
@@ -96,7 +98,7 @@ def test_several_programs_share_the_work(monkeypatch):
 )
 @pytest.mark.parametrize("name", ["video", "image"])
 def test_rounds_no_more_than_its_dtype(name, dtype, bound):
-    """Errors relative to the norm. But for bfloat16 in the interpreter, the last product is inside the kernel."""
+    """Relative to the norm. But for bfloat16 in the interpreter, the last product is inside the kernel."""
     layer, x = layer_and_input(name, dtype)
     found, expected = both(layer, x, torch.randn(dense(layer, x).shape))
     for ours, theirs in zip(found, expected, strict=True):

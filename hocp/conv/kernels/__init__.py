@@ -1,1 +1,1 @@
-"""Compiled kernels of the CP convolution; each has a form in pure torch behind it that gives equal numbers."""
+"""Compiled kernels of the CP convolution; forms in pure torch give equal numbers without them."""

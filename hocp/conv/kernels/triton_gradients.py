@@ -28,7 +28,7 @@ def merged_partials(
     RANK: tl.constexpr, RELU: tl.constexpr, ACC: tl.constexpr,
     BLOCK_K: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_R: tl.constexpr,
 ):  # fmt: skip
-    """Merged kernel's gradient over ``each`` of the output positions, for BLOCK_K taps and BLOCK_R channels."""
+    """Gradient of the merged kernel from ``each`` output positions: BLOCK_K taps, BLOCK_R channels."""
     AFFINE: tl.constexpr = scale is not None
     TAPS: tl.constexpr = K0 * K1 * K2
     channels = tl.program_id(1) * BLOCK_R + tl.arange(0, BLOCK_R)

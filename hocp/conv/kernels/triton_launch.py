@@ -104,7 +104,7 @@ def tiles(shape: Sequence[int], rank: int) -> list[Tile]:
 
 
 def product_tile(shape: Sequence[int], rank: int) -> Tile:
-    """The tile with which the last 1x1 stage is fused: all channels, 16 positions at least for tensor cores."""
+    """The tile that fuses the last 1x1 stage: all channels, and the 16 positions that tensor cores want."""
     channels = max(16, triton.next_power_of_2(rank))
     positions = 32 if channels <= 64 else 16
     rows = 4 if shape[2] > 1 else 1

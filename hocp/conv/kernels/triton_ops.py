@@ -30,11 +30,7 @@ Factor = Tensor | None
 @torch.library.custom_op("hocp::depthwise", mutates_args=(), schema=f"({_STAGE}) -> Tensor")
 def depthwise(z, f0, f1, f2, scale, shift, relu, places):
     """All depthwise 1-D convolutions: (B, O0, O1, O2, R)."""
-    y = _output(z, (f0, f1, f2), places, z.shape[-1])
-    if y.numel():
-        triton_launch.convolve(z.contiguous(), _contiguous(f0, f1, f2), y, **_seen(scale, shift, relu),
-                               modes=_modes((f0, f1, f2), places))  # fmt: skip
-    return y
+    return _convolve((z, f0, f1, f2, scale, shift, relu, places), z.shape[-1])
 
 
 @torch.library.custom_op(
@@ -49,11 +45,8 @@ def depthwise_product(z, f0, f1, f2, scale, shift, relu, places, matrix, bias):
     """
     if not triton_launch.fusable(z, matrix):
         return F.linear(depthwise(z, f0, f1, f2, scale, shift, relu, places), matrix.t(), bias)
-    y = _output(z, (f0, f1, f2), places, matrix.shape[1])
-    if y.numel():
-        triton_launch.convolve(z.contiguous(), _contiguous(f0, f1, f2), y, **_seen(scale, shift, relu),
-                               modes=_modes((f0, f1, f2), places), matrix=matrix.contiguous(), bias=bias)  # fmt: skip
-    return y
+    stage = z, f0, f1, f2, scale, shift, relu, places
+    return _convolve(stage, matrix.shape[1], matrix=matrix.contiguous(), bias=bias)
 
 
 @torch.library.custom_op(
@@ -64,11 +57,12 @@ def input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
     dz = z.new_empty(z.shape)
     of_affine = z.new_zeros(_affine_shape(z, scale), dtype=triton_launch.accumulator(z.dtype))
     if dz.numel() and dy.numel():
-        sums = triton_launch.convolve_transposed(
-            dy.contiguous(), _contiguous(f0, f1, f2), dz, z=z.contiguous(), **_seen(scale, shift, relu),
-            modes=_modes((f0, f1, f2), places),
-        )  # fmt: skip
+        options = {"scale": scale, "shift": shift, "relu": relu, "modes": _modes((f0, f1, f2), places)}
+        given = dy.contiguous(), _contiguous(f0, f1, f2), dz
+        sums = triton_launch.convolve_transposed(*given, z=z.contiguous(), **options)
         of_affine = of_affine if sums is None else sums
+    elif dz.numel():
+        dz.zero_()
     return dz, of_affine
 
 
@@ -83,10 +77,9 @@ def factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
         return tuple(
             z.new_zeros(0) if factor is None else torch.zeros_like(factor) for factor in (f0, f1, f2)
         )
-    gradients = triton_launch.factors_gradients(
-        z.contiguous(), dy.contiguous(), _contiguous(f0, f1, f2), modes=_modes((f0, f1, f2), places),
-        **_seen(scale, shift, relu),
-    )  # fmt: skip
+    options = {"scale": scale, "shift": shift, "relu": relu, "modes": _modes((f0, f1, f2), places)}
+    given = z.contiguous(), dy.contiguous(), _contiguous(f0, f1, f2)
+    gradients = triton_launch.factors_gradients(*given, **options)
     return tuple(z.new_zeros(0) if gradient is None else gradient for gradient in gradients)
 
 
@@ -135,7 +128,7 @@ def _product_backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
 def _stage_gradients(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
     """Gradients of the eight arguments of the stage from that of its output."""
     stage = *ctx.saved_tensors[:6], ctx.relu, ctx.places
-    z, f0, f1, f2, scale, shift = ctx.saved_tensors[:6]
+    f0, f1, f2, scale, shift = ctx.saved_tensors[1:6]
     wanted = ctx.needs_input_grad
     dz, of_factors, of_affine = None, [None] * 3, [None] * 2
     if wanted[0] or wanted[4] or wanted[5]:
@@ -166,12 +159,18 @@ def _output(z: Tensor, factors: Sequence[Factor], places: Sequence[int], channel
     return z.new_empty(z.shape[0], *sizes, channels)
 
 
+def _convolve(stage: tuple[Any, ...], channels: int, **last: Tensor | None) -> Tensor:
+    """The stage's eight arguments, and those of the last product, to the kernel."""
+    z, *factors, scale, shift, relu, places = stage
+    y = _output(z, factors, places, channels)
+    if y.numel():
+        options = {"scale": scale, "shift": shift, "relu": relu, "modes": _modes(factors, places)}
+        triton_launch.convolve(z.contiguous(), _contiguous(*factors), y, **options, **last)
+    return y
+
+
 def _affine_shape(z: Tensor, scale: Factor) -> tuple[int, ...]:
     return (0,) if scale is None else (2, z.shape[-1])
-
-
-def _seen(scale: Factor, shift: Factor, relu: bool) -> dict[str, Any]:
-    return {"scale": scale, "shift": shift, "relu": relu}
 
 
 def _contiguous(*tensors: Factor) -> list[Factor]:
