@@ -17,6 +17,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/bench.smk"
+include: "workflow/rules/speed.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
@@ -26,7 +27,7 @@ include: "workflow/rules/report.smk"
 TARGETS = {
     "data": (expand(rules.prepare.output, dataset=DATASETS), "<results>/data"),
     "train": (expand(rules.evaluate_run.output, run=SPECS), "<results>/runs"),
-    "bench": ([COST, LAYERS, CONFORMANCE], "<results>/bench"),
+    "bench": ([COST, LAYERS, SPEED, CONFORMANCE], "<results>/bench"),
     "tables": ([rule_named(stem).output for stem in TABLES], "<results>/tables"),
     "figures": ([rule_named(stem).output for stem in FIGURES], "<figures>"),
     "all": (rules.report.output, "<results>/report.html"),

@@ -1,14 +1,18 @@
 """Keep a finished scenario's small results under results/reference/, where git holds them.
 
     python -m workflow.bless demo
+    python -m workflow.bless demo --speed
 
-What is kept: tables, records, rank lists, costs, layer benchmark, facts of the data sets, figures as PNG.
-What is not: data, models, predictions, logs. The folder is named after scenario, device and torch version.
+What is kept: tables, records, rank lists, costs, benchmarks, facts of the data sets, figures as PNG; with
+--speed only the speed benchmark of full size, made by the target `bench_full`. What is not: data,
+models, predictions, logs. The folder is named after scenario (or "speed"), device and torch version.
 """
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hocp.contracts import files
 
@@ -20,6 +24,7 @@ KEPT = {
     "tables/*.md": "tables/{name}",
     "bench/cost.csv": "bench/{name}",
     "bench/layers.json": "bench/{name}",
+    "bench/speed.*": "bench/{name}",
     "bench/conformance.json": "bench/{name}",
     "runs/*/record.json": "records/{parent}.json",
     "runs/*/ranks.csv": "records/{parent}.ranks.csv",
@@ -32,33 +37,52 @@ def main(argv: list[str] | None = None) -> int:
     """Copy the chosen files in one step; an older reference of the same name is replaced."""
     parser = argparse.ArgumentParser(prog="python -m workflow.bless", description=__doc__.splitlines()[0])
     parser.add_argument("scenario", help="name of a finished scenario, e.g. demo")
-    scenario = parser.parse_args(argv).scenario
-    source = ROOT / "results" / scenario
+    parser.add_argument("--speed", action="store_true", help="keep its speed benchmark of full size instead")
+    args = parser.parse_args(argv)
+    source = ROOT / "results" / args.scenario
+    return keep_speed(source / "bench" / "full") if args.speed else keep_scenario(args.scenario, source)
+
+
+def keep_scenario(scenario: str, source: Path) -> int:
+    """Keep what `KEPT` names, and the figures."""
     kept = {file: to for pattern, to in KEPT.items() for file in sorted(source.glob(pattern))}
     kept |= dict.fromkeys(sorted((ROOT / "figures" / scenario).glob("fig_*.png")), "figures/{name}")
     records = [files.read_json(file) for file in kept if file.name == "record.json"]
     if not records:
         print(f"bless: no records below {source}: run the scenario first", file=sys.stderr)
         return 2
-    target = ROOT / "results" / "reference" / folder_name(scenario, records)
+    publish(folder_name(scenario, [record["environment"] for record in records]), kept)
+    return 0
+
+
+def keep_speed(source: Path) -> int:
+    """Keep a speed benchmark; `tests.bench.collect` has made sure that its rows are of one machine."""
+    kept = dict.fromkeys(sorted(source.glob("speed.*")), "{name}")
+    if not kept:
+        print(f"bless: no speed.csv below {source}: make the target bench_full first", file=sys.stderr)
+        return 2
+    publish(folder_name("speed", [files.read_json(source / "speed.json")]), kept)
+    return 0
+
+
+def publish(name: str, kept: Mapping[Path, str]) -> None:
+    """Copy files into a folder of the reference, which appears whole."""
+    target = ROOT / "results" / "reference" / name
     with files.publish(target) as scratch:
         for file, to in kept.items():
             copy = scratch / to.format(name=file.name, parent=file.parent.name)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.read_bytes())
     print(f"{len(kept)} files kept in {target.relative_to(ROOT)}")
-    return 0
 
 
-def folder_name(scenario: str, records: list[dict]) -> str:
-    """`<scenario>.<device>.torch<version>`; runs of unlike machines cannot be blessed together."""
-    environments = {
-        (record["environment"]["device"], record["environment"]["packages"]["torch"]) for record in records
-    }
-    if len(environments) != 1:
-        raise ValueError(f"records come from different devices or torch versions: {sorted(environments)}")
-    ((device, torch),) = environments
-    return f"{scenario}.{device.replace(' ', '-')}.torch{torch.partition('+')[0]}"
+def folder_name(kind: str, environments: Sequence[Mapping[str, Any]]) -> str:
+    """`<kind>.<device>.torch<version>`; runs of unlike machines cannot be blessed together."""
+    kinds = {(each["device"], each["packages"]["torch"]) for each in environments}
+    if len(kinds) != 1:
+        raise ValueError(f"results come from different devices or torch versions: {sorted(kinds)}")
+    ((device, torch),) = kinds
+    return f"{kind}.{device.replace(' ', '-')}.torch{torch.partition('+')[0]}"
 
 
 if __name__ == "__main__":

@@ -38,6 +38,22 @@ COST = (
     "gflops_paper_convention", "input",
 )  # fmt: skip
 
+#: One row a layer or network timed under one condition; times in milliseconds, over all calls of all passes.
+#: `rank_of` names the case a row belongs to, also for peers without a rank; `form` is what 'auto' took once
+#: tuned, `form_by_model` before; `macs` and `bytes` are of one forward call; `roof_ms` is the least time that
+#: the machine's limits allow; `pass_medians_ms` holds a number for each pass, in order. Rows that agree in
+#: all of `SPEED_ALIKE` can be compared.
+SPEED = (
+    "suite", "subject", "order", "batch", "channels", "size", "rank", "rank_of", "call", "peer", "layout",
+    "form", "form_by_model", "threads", "allocator", "device", "dtype", "rounds", "median_ms", "q25_ms",
+    "q75_ms", "parameters", "macs", "bytes", "saved_bytes", "peak_bytes", "roof_ms", "error", "processor",
+    "torch", "commit", "pass_medians_ms",
+)  # fmt: skip
+SPEED_ALIKE = (
+    "suite", "subject", "batch", "rank_of", "call", "threads", "allocator", "device", "dtype", "processor",
+    "torch",
+)  # fmt: skip
+
 #: `frame` is -1 for single images; expressions are -1 where the network predicts or the item has none.
 PREDICTIONS = {
     "item": "U", "clip": "U", "frame": "i4",

@@ -1,18 +1,31 @@
-"""Which layers are timed: with --benchmark-only those of $HOCP_BENCH_SIZE, else none."""
+"""What is timed: with --benchmark-only the chosen size and part; else only values of tiny layers count."""
 
 import os
 from pathlib import Path
 
 import pytest
 import torch
-from bench_layers import KINDS, ROUNDS, SIZES
+from bench_layers import KINDS, ROUNDS
+from bench_layers import SIZES as LAYER_SIZES
+
+from tests.bench import cases, machine
+from tests.bench.measuring import measurements
+from tests.bench.options import SIZES
+
+LIMITS = pytest.StashKey[dict]()
 
 
 def pytest_generate_tests(metafunc):
     """Layers of the chosen size; tiny ones where only values are checked."""
     if "shape" in metafunc.fixturenames:
-        metafunc.parametrize("shape", SIZES[_size(metafunc.config)], ids=str)
+        metafunc.parametrize("shape", LAYER_SIZES[_size(metafunc.config)], ids=str)
         metafunc.parametrize("kind", KINDS)
+    if "measurement" in metafunc.fixturenames:
+        among = cases.cases(
+            _size(metafunc.config), _subject(), threads=_threads(), allocator=machine.allocator()
+        )
+        passes = cases.EFFORT[_size(metafunc.config)].passes
+        metafunc.parametrize("measurement", list(measurements(among, passes=passes)), ids=str)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -28,11 +41,18 @@ def _is_timed(item):
     return item.path.parent == Path(__file__).parent and "benchmark" in getattr(item, "fixturenames", ())
 
 
+def pytest_sessionstart(session):
+    """Measure the limits of the machine, with which the times of this run are compared."""
+    if session.config.getoption("benchmark_only"):
+        torch.set_num_threads(_threads())
+        session.config.stash[LIMITS] = machine.limits()
+
+
 @pytest.fixture(autouse=True)
-def one_thread():
+def threads():
     """Set here, since variables do not settle it: Snakemake exports some, and MKL's wins over OpenMP's."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(_threads())
     yield
     torch.set_num_threads(before)
 
@@ -41,12 +61,28 @@ def one_thread():
 def pytest_benchmark_update_machine_info(config, machine_info):
     """The record says what the machine is, not what it is called."""
     del machine_info["node"]
+    machine_info["limits"] = config.stash.get(LIMITS, None)
+    machine_info["environment"] = machine.description()
 
 
 @pytest.fixture
 def rounds(request):
     """Calls that are timed, each by itself."""
     return ROUNDS[_size(request.config)]
+
+
+@pytest.fixture
+def effort(request):
+    """Time and calls for a row."""
+    return cases.EFFORT[_size(request.config)]
+
+
+def _threads():
+    return int(os.environ.get("HOCP_BENCH_THREADS", "1"))
+
+
+def _subject():
+    return os.environ.get("HOCP_BENCH_SUBJECT", "all")
 
 
 def _size(config):

@@ -126,3 +126,12 @@ def test_profiles_name_rules_that_exist(folder):
     assert names <= set(listed)
     for stem in STEMS:
         assert stem in listed
+
+
+def test_speed_at_full_size_comes_in_parts(folder):
+    """Each part is a job, so that a killed run goes on where it was."""
+    answer = suite.snakemake(folder, "-n", "-p", "bench_full")
+    assert suite.jobs(answer.stdout) == {"bench_part": 9, "bench_full": 1}
+    commands = [line for line in answer.stdout.splitlines() if "tests.bench.run" in line]
+    assert len(set(commands)) == 9 and all("--size full" in line for line in commands)
+    assert sum("--threads 2" in line and "--allocator default" in line for line in commands) == 3

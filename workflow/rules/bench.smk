@@ -25,7 +25,7 @@ rule cost:
 rule layers:
     input:
         code=sources("hocp.conv"),
-        bench=sorted(map(str, Path("tests/bench").glob("*.py"))),
+        bench=BENCH,
     output:
         LAYERS,
     log:
@@ -44,7 +44,7 @@ rule layers:
     message:
         "Timing factorized and dense layers side by side"
     shell:
-        "HOCP_BENCH_SIZE={params.size} python -m pytest tests/bench -p no:cacheprovider -p no:xdist --benchmark-only"
+        "HOCP_BENCH_SIZE={params.size} python -m pytest tests/bench/test_layers.py -p no:cacheprovider -p no:xdist --benchmark-only"
         " --benchmark-json={output:q} > {log:q} 2>&1"
 
 

@@ -66,11 +66,13 @@ DEVICE = "cuda" if CONFIG["gpus"] else "cpu"
 TORCHRUN = f"torchrun --standalone --nproc-per-node {CONFIG['gpus']}"
 TRAIN = f"{TORCHRUN} -m hocp train" if CONFIG["gpus"] > 1 else "python -m hocp train"
 
+BENCH = sorted(map(str, Path("tests/bench").glob("*.py")))
 ENVIRONMENT = "../../environment.yml"
 PUBLISHED = "results/published/paper.yaml"
 RUNS = "<results>/tables/runs.csv"
 COST = "<results>/bench/cost.csv"
 LAYERS = "<results>/bench/layers.json"
+SPEED = "<results>/bench/speed.csv"
 CONFORMANCE = "<results>/bench/conformance.json"
 RANKS = f"<results>/runs/{CONFIG['rank_selection']['run']}.f0.s{CONFIG['seeds'][0]}/ranks.csv"
 

@@ -1,0 +1,37 @@
+"""Time, memory and error of layers and networks side by side; run by `python -m tests.bench.run`.
+
+Without --benchmark-only, layers and networks of a few channels are only checked.
+"""
+
+import pytest
+
+from tests.bench import machine
+from tests.bench.calls import CALLS
+from tests.bench.measuring import facts, findings, ready, rounds
+
+#: Most that float32 may be off float64, layer and network: many layers and their norms add up.
+TOLERANCE = {"layers": 1e-5, "networks": 1e-3}
+
+
+def test_time(benchmark, measurement, effort):
+    _skip_without_tltorch(measurement)
+    made = ready(measurement)
+    benchmark.group = f"{measurement.case.subject}, {measurement.call}"
+    benchmark.extra_info.update(facts(measurement), **machine.surroundings())
+    calls = rounds(measurement, made, effort)
+    result = benchmark.pedantic(CALLS[measurement.call], (made,), rounds=calls)
+    if measurement.turn == 0:
+        found = findings(measurement, result)
+        benchmark.extra_info.update(found)
+        assert found["error"] < TOLERANCE[measurement.case.suite]
+
+
+def test_speed_values(measurement):
+    _skip_without_tltorch(measurement)
+    found = findings(measurement, CALLS[measurement.call](ready(measurement)))
+    assert found["error"] < TOLERANCE[measurement.case.suite]
+
+
+def _skip_without_tltorch(measurement):
+    if measurement.peer.name.startswith("tltorch"):
+        pytest.importorskip("tltorch")

@@ -1,0 +1,39 @@
+"""What is kept of a finished speed benchmark, and under which name."""
+
+import json
+
+import pytest
+
+from workflow import bless
+
+ENVIRONMENT = {"device": "cpu", "packages": {"torch": "2.13.0+cpu"}}
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A repository of its own, with the speed benchmark of a scenario."""
+    monkeypatch.setattr(bless, "ROOT", tmp_path)
+    source = tmp_path / "results/demo/bench/full"
+    source.mkdir(parents=True)
+    (source / "speed.csv").write_text("suite\n")
+    (source / "speed.json").write_text(json.dumps(ENVIRONMENT))
+    (source / "networks.t2.kept.json").write_text("{}")
+    return tmp_path
+
+
+def test_speed_is_kept_under_a_name_that_says_what_it_is(place):
+    assert bless.main(["demo", "--speed"]) == 0
+    kept = place / "results/reference/speed.cpu.torch2.13.0"
+    assert sorted(path.name for path in kept.iterdir()) == ["speed.csv", "speed.json"]
+
+
+def test_nothing_to_keep_is_said(place, capsys):
+    assert bless.main(["other", "--speed"]) == 2
+    assert "bench_full" in capsys.readouterr().err
+
+
+def test_unlike_environments_are_refused():
+    other = ENVIRONMENT | {"device": "NVIDIA H100"}
+    assert bless.folder_name("demo", [other]) == "demo.NVIDIA-H100.torch2.13.0"
+    with pytest.raises(ValueError, match="different devices or torch versions"):
+        bless.folder_name("demo", [ENVIRONMENT, other])
