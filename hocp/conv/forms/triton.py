@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,8 +57,7 @@ class TritonForm(Form):
         if geometry.padding_mode != "zeros":  # padding with values of z commutes with what is left of psi
             z, geometry = pad(z.movedim(-1, 1), geometry).movedim(1, -1), geometry.unpadded()
         last = factors[0] * weights
-        spatial = [None if mode is None else factors[mode + 2] for mode in _PLACES[geometry.order]]
-        stage = (_as_three_modes(z), *spatial, scale, shift, relu, _numbers(geometry))
+        stage = _arguments(z, factors[2:], geometry, scale, shift, relu)
         size = geometry.output_size(z.shape[1:-1])
         if groups > 1:
             z = triton_ops.depthwise(*stage)
@@ -99,10 +99,23 @@ def _split(psi: Psi | None, z: Tensor) -> tuple[Tensor, Tensor | None, Tensor | 
     return z, scale, shift, fusable and parts.activation is not None
 
 
-def _as_three_modes(z: Tensor) -> Tensor:
-    """(B, D0, ..., R) -> (B, D0, D1, D2, R), of size 1 where no mode stands."""
-    size = [1 if mode is None else z.shape[mode + 1] for mode in _PLACES[z.dim() - 2]]
-    return z.reshape(z.shape[0], *size, z.shape[-1])
+def stage_alone(z: Tensor, factors: Sequence[Tensor], *, geometry: Geometry) -> Tensor:
+    """The depthwise stage of (B, R, D0, ...), zero-padded, without what stands around it in a layer."""
+    reason = _reason(z.device.type, geometry, z.dtype)
+    if reason is not None:
+        raise refusal("triton", reason)
+    from hocp.conv.kernels import triton_ops
+
+    y = triton_ops.depthwise(*_arguments(z.movedim(1, -1), factors, geometry, None, None, False))
+    return y.reshape(y.shape[0], *geometry.output_size(z.shape[2:]), y.shape[-1]).movedim(-1, 1)
+
+
+def _arguments(z: Tensor, factors: Sequence[Tensor], geometry: Geometry, *seen: Any) -> tuple[Any, ...]:
+    """Arguments of the operators for z (B, D0, ..., R), of size 1 and without factor where no mode stands."""
+    places = _PLACES[geometry.order]
+    size = [1 if mode is None else z.shape[mode + 1] for mode in places]
+    spatial = [None if mode is None else factors[mode] for mode in places]
+    return (z.reshape(z.shape[0], *size, z.shape[-1]), *spatial, *seen, _numbers(geometry))
 
 
 def _numbers(geometry: Geometry) -> list[int]:

@@ -8,7 +8,8 @@ one number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -25,7 +26,7 @@ INTERPRETED = not isinstance(depthwise, triton.runtime.JITFunction)
 #: Channels, of the rank and of the output, up to which the last 1x1 stage is fused: a tile has to fit into
 #: registers, and above memory is no longer what bounds a layer.
 MOST_FUSED = 128
-_PROGRAMS = 1024  # of the factors' gradients; a constant, so that sums are the same on every device
+_PROGRAMS = 1024  # enough for every multiprocessor; a constant, so that sums are the same on every device
 _FEWEST_POSITIONS = 64  # of one of them
 
 Factors = Sequence[Tensor | None]
@@ -96,11 +97,12 @@ def tiles(shape: Sequence[int], rank: int) -> list[Tile]:
     planes = [(4, 8, 32, 8), (8, 8, 32, 16), (4, 4, 64, 4)]
     lines = [(1, 32, 32, 8), (1, 64, 32, 16), (1, 32, 64, 8)]
     widest = max(16, triton.next_power_of_2(rank))
-    return [
-        Tile(rows, columns, min(channels, widest), frames, warps)
-        for frames in ((16, 4) if shape[1] > 4 else (4,))
-        for rows, columns, channels, warps in (planes if shape[2] > 1 else lines)
+    blocks = planes if shape[2] > 1 else lines
+    found = [
+        Tile(rows, columns, min(channels, widest), 16, warps) for rows, columns, channels, warps in blocks
     ]
+    few = found[0].programs(shape, rank) < _PROGRAMS
+    return [replace(tile, frames=4) for tile in found] if few else found
 
 
 def product_tile(shape: Sequence[int], rank: int) -> Tile:
@@ -238,11 +240,10 @@ def fastest(key: Any, candidates: list[Tile], launch: Callable[[Tile], None], *,
     Not by ``triton.autotune``: what is timed must not be part of a captured graph, and results that depend
     on the tile must not be tuned.
     """
-    if on.device.type != "cuda" or torch.cuda.is_current_stream_capturing():
+    if key in _best:
+        return _best[key]
+    if len(candidates) == 1 or on.device.type != "cuda" or torch.cuda.is_current_stream_capturing():
         return candidates[0]
-    if key not in _best:
-        times = [
-            triton.testing.do_bench(lambda tile=tile: launch(tile), warmup=5, rep=20) for tile in candidates
-        ]
-        _best[key] = candidates[times.index(min(times))]
+    times = [triton.testing.do_bench(partial(launch, tile), warmup=5, rep=20) for tile in candidates]
+    _best[key] = candidates[times.index(min(times))]
     return _best[key]
