@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from math import prod
 from typing import Any
@@ -71,7 +72,9 @@ class TritonForm(Form):
         return _reason(call.device, call.geometry, call.dtype)
 
     def work(self, call: Call) -> Operations:
-        return count(call, [tuple(range(call.order))], copies=not call.channels_last)
+        whole = count(call, [tuple(range(call.order))], copies=not call.channels_last)
+        wide = call.positions_in * call.groups * call.rank * call.dtype.itemsize
+        return replace(whole, saved=float(wide) if call.training else 0.0)
 
 
 def _reason(device: str, geometry: Geometry, dtype: torch.dtype) -> str | None:
@@ -89,14 +92,15 @@ def _split(psi: Psi | None, z: Tensor) -> tuple[Tensor, Tensor | None, Tensor | 
     """What of psi is computed at once, then scale, shift and ReLU that the kernel applies as it loads."""
     if psi is None:
         return z, None, None, False
-    parts = psi if isinstance(psi, RankSpacePsi) else None
-    fusable = parts is not None and isinstance(parts.activation, torch.nn.ReLU | None)
-    affine = parts.affine() if fusable else None
-    if affine is None:
-        now = parts.normalised if fusable else psi
-        z = now(z.movedim(-1, 1)).movedim(1, -1)
-    scale, shift = affine or (None, None)
-    return z, scale, shift, fusable and parts.activation is not None
+    if not isinstance(psi, RankSpacePsi) or not isinstance(psi.activation, torch.nn.ReLU | None):
+        return _applied(psi, z), None, None, False
+    affine, relu = psi.affine(), psi.activation is not None
+    return (_applied(psi.normalised, z), None, None, relu) if affine is None else (z, *affine, relu)
+
+
+def _applied(function: Psi, z: Tensor) -> Tensor:
+    """A function of (B g, R, D0, ...), of z (B g, D0, ..., R)."""
+    return function(z.movedim(-1, 1)).movedim(1, -1)
 
 
 def stage_alone(z: Tensor, factors: Sequence[Tensor], *, geometry: Geometry) -> Tensor:

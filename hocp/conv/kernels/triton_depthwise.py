@@ -141,7 +141,7 @@ def depthwise(
             if gate is not None:
                 raw = tl.load(gate + at, mask=exists, other=0).to(ACC)
                 if RELU:
-                    result = tl.where(raw * by[None, :] + plus[None, :] > 0, result, 0)
+                    result = tl.where(raw * by[None, :] + plus[None, :] <= 0, 0, result)
                 if SCALED:
                     result = tl.where(exists, result, 0)
                     of_scale += result * raw

@@ -8,8 +8,9 @@ one number.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import partial, wraps
 from math import prod
 from typing import Any
 
@@ -30,6 +31,17 @@ _PROGRAMS = 1024  # enough for every multiprocessor; a constant, so that sums ar
 _FEWEST_POSITIONS = 64  # of one of them
 
 Factors = Sequence[Tensor | None]
+
+
+def on_its_device(launch: Callable[..., Any]) -> Callable[..., Any]:
+    """With the device of the first argument as the current one, where Triton launches."""
+
+    @wraps(launch)
+    def guarded(first: Tensor, /, *args: Any, **options: Any) -> Any:
+        with torch.cuda.device(first.device) if first.is_cuda else nullcontext():
+            return launch(first, *args, **options)
+
+    return guarded
 
 
 @dataclass(frozen=True)
@@ -101,8 +113,7 @@ def tiles(shape: Sequence[int], rank: int) -> list[Tile]:
     found = [
         Tile(rows, columns, min(channels, widest), 16, warps) for rows, columns, channels, warps in blocks
     ]
-    few = found[0].programs(shape, rank) < _PROGRAMS
-    return [replace(tile, frames=4) for tile in found] if few else found
+    return _shorter_if_few(found, shape, rank)
 
 
 def product_tile(shape: Sequence[int], rank: int) -> Tile:
@@ -110,9 +121,16 @@ def product_tile(shape: Sequence[int], rank: int) -> Tile:
     channels = max(16, triton.next_power_of_2(rank))
     positions = 32 if channels <= 64 else 16
     rows = 4 if shape[2] > 1 else 1
-    return Tile(rows, positions // rows, channels, 16, 8)
+    return _shorter_if_few([Tile(rows, positions // rows, channels, 16, 8)], shape, rank)[0]
 
 
+def _shorter_if_few(found: list[Tile], shape: Sequence[int], rank: int) -> list[Tile]:
+    """With shorter walks if there would be too few programs to fill a GPU."""
+    few = found[0].programs(shape, rank) < _PROGRAMS
+    return [replace(tile, frames=4) for tile in found] if few else found
+
+
+@on_its_device
 def convolve(
     z: Tensor,
     factors: Factors,
@@ -139,6 +157,7 @@ def convolve(
         launch(fastest(key, tiles(y.shape, rank), launch, on=z))
 
 
+@on_its_device
 def convolve_transposed(
     dy: Tensor,
     factors: Factors,
@@ -184,6 +203,7 @@ def _depthwise(z: Tensor, factors: Factors, y: Tensor, tile: Tile, *, modes: Mod
     )
 
 
+@on_its_device
 def factors_gradients(
     z: Tensor,
     dy: Tensor,

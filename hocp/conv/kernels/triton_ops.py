@@ -24,7 +24,7 @@ from hocp.conv.kernels import triton_launch
 from hocp.conv.kernels.triton_launch import Modes
 
 _STAGE = "Tensor z, Tensor? f0, Tensor? f1, Tensor f2, Tensor? scale, Tensor? shift, bool relu, int[] places"
-Factor = Tensor | None
+Maybe = Tensor | None
 
 
 @torch.library.custom_op("hocp::depthwise", mutates_args=(), schema=f"({_STAGE}) -> Tensor")
@@ -44,6 +44,7 @@ def depthwise_product(z, f0, f1, f2, scale, shift, relu, places, matrix, bias):
     In one kernel where that pays; never keeps the stage's result for the backward pass.
     """
     if not triton_launch.fusable(z, matrix):
+        bias = None if bias is None else bias.to(matrix.dtype)
         return F.linear(depthwise(z, f0, f1, f2, scale, shift, relu, places), matrix.t(), bias)
     stage = z, f0, f1, f2, scale, shift, relu, places
     return _convolve(stage, matrix.shape[1], matrix=matrix.contiguous(), bias=bias)
@@ -57,7 +58,7 @@ def input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
     dz = z.new_empty(z.shape)
     of_affine = z.new_zeros(_affine_shape(z, scale), dtype=triton_launch.accumulator(z.dtype))
     if dz.numel() and dy.numel():
-        options = {"scale": scale, "shift": shift, "relu": relu, "modes": _modes((f0, f1, f2), places)}
+        options = _options((f0, f1, f2), scale, shift, relu, places)
         given = dy.contiguous(), _contiguous(f0, f1, f2), dz
         sums = triton_launch.convolve_transposed(*given, z=z.contiguous(), **options)
         of_affine = of_affine if sums is None else sums
@@ -77,7 +78,7 @@ def factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
         return tuple(
             z.new_zeros(0) if factor is None else torch.zeros_like(factor) for factor in (f0, f1, f2)
         )
-    options = {"scale": scale, "shift": shift, "relu": relu, "modes": _modes((f0, f1, f2), places)}
+    options = _options((f0, f1, f2), scale, shift, relu, places)
     given = z.contiguous(), dy.contiguous(), _contiguous(f0, f1, f2)
     gradients = triton_launch.factors_gradients(*given, **options)
     return tuple(z.new_zeros(0) if gradient is None else gradient for gradient in gradients)
@@ -144,13 +145,13 @@ depthwise.register_autograd(_depthwise_backward, setup_context=_keep)
 depthwise_product.register_autograd(_product_backward, setup_context=_keep)
 
 
-def _modes(factors: Sequence[Factor], places: Sequence[int]) -> Modes:
+def _modes(factors: Sequence[Maybe], places: Sequence[int]) -> Modes:
     """The geometry of three modes."""
     taps = tuple(1 if factor is None else factor.shape[0] for factor in factors)
     return Modes(taps, tuple(places[:3]), tuple(places[3:6]), tuple(places[6:9]))
 
 
-def _output(z: Tensor, factors: Sequence[Factor], places: Sequence[int], channels: int) -> Tensor:
+def _output(z: Tensor, factors: Sequence[Maybe], places: Sequence[int], channels: int) -> Tensor:
     """Room for the result, (B, O0, O1, O2, channels)."""
     modes, behind = _modes(factors, places), places[9:12]
     reach = [spread * (taps - 1) for taps, spread in zip(modes.taps, modes.dilation, strict=True)]
@@ -164,14 +165,22 @@ def _convolve(stage: tuple[Any, ...], channels: int, **last: Tensor | None) -> T
     z, *factors, scale, shift, relu, places = stage
     y = _output(z, factors, places, channels)
     if y.numel():
-        options = {"scale": scale, "shift": shift, "relu": relu, "modes": _modes(factors, places)}
+        options = _options(factors, scale, shift, relu, places)
         triton_launch.convolve(z.contiguous(), _contiguous(*factors), y, **options, **last)
     return y
 
 
-def _affine_shape(z: Tensor, scale: Factor) -> tuple[int, ...]:
+def _options(
+    factors: Sequence[Maybe], scale: Maybe, shift: Maybe, relu: bool, places: Sequence[int]
+) -> dict[str, Any]:
+    """What the launches take besides the large tensors and the factors."""
+    scale, shift = _contiguous(scale, shift)
+    return {"scale": scale, "shift": shift, "relu": relu, "modes": _modes(factors, places)}
+
+
+def _affine_shape(z: Tensor, scale: Maybe) -> tuple[int, ...]:
     return (0,) if scale is None else (2, z.shape[-1])
 
 
-def _contiguous(*tensors: Factor) -> list[Factor]:
+def _contiguous(*tensors: Maybe) -> list[Maybe]:
     return [None if tensor is None else tensor.contiguous() for tensor in tensors]

@@ -70,7 +70,7 @@ def load_seen(
     if AFFINE:
         value = value * scale + shift
     if RELU:
-        value = tl.maximum(value, 0)
+        value = tl.where(value < 0, 0, value)  # not `maximum`, which would hide what is not a number
     if AFFINE:
         value = tl.where(exists, value, 0)
     return value
