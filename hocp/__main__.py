@@ -15,6 +15,7 @@ COMMANDS = {
     "evaluate": ("hocp.learning.evaluate_command", "predict the test part of a run and write its record"),
     "score": ("hocp.learning.score_command", "all runs' metrics in one tidy table"),
     "gpu-check": ("hocp.learning.gpu_command", "networks on a GPU against CPU float64"),
+    "gpu-bench": ("hocp.learning.gpu_bench_command", "layers and networks on a GPU against cuDNN's, timed"),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,38 +16,52 @@ SKIPS = (None, "identity", "projection")
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, BatchNormNd)
 
 
+@dataclass(frozen=True, eq=False)
 class RankSpace:
-    """psi of a layer, as a function of (B g, R, D0, ...): its batch norm, then its activation.
+    """The paper's psi: a batch norm of the rank channels, then an activation; either may be missing.
 
-    Parameters
-    ----------
-    norm, activation : nn.Module or None
-        At least one of them.
+    A function of (B g, R, D0, ...), of which a form may also ask the parts, to fuse them with its own work.
     """
 
-    def __init__(self, norm: nn.Module | None, activation: nn.Module | None) -> None:
-        self.norm, self.activation = norm, activation
+    norm: nn.Module | None
+    activation: nn.Module | None
 
     def __call__(self, z: Tensor) -> Tensor:
-        z = z if self.norm is None else normalise(self.norm, z)
+        z = self.normalised(z)
         return z if self.activation is None else self.activation(z)
+
+    def normalised(self, z: Tensor) -> Tensor:
+        """The first half."""
+        return z if self.norm is None else normalise(self.norm, z)
 
     @property
     def kind(self) -> str:
         """Its parts in words, such as 'batch norm, relu'; 'other' if calls do more than the words say."""
-        words = []
-        for part, known, word in ((self.norm, _NORMS, "batch norm"), (self.activation, (nn.ReLU,), "relu")):
-            if part is None:
-                continue
-            if (
-                type(part) not in known
-                or part._forward_hooks
-                or part._forward_pre_hooks
-                or part._backward_hooks
-            ):
-                return "other"
-            words.append(word)
-        return ", ".join(words)
+        pairs = ((self.norm, _NORMS, "batch norm"), (self.activation, (nn.ReLU,), "relu"))
+        parts = [pair for pair in pairs if pair[0] is not None]
+        if any(type(part) not in known or _is_watched(part) for part, known, _ in parts):
+            return "other"
+        return ", ".join(word for *_, word in parts)
+
+    def affine(self) -> tuple[Tensor, Tensor] | None:
+        """Scale and shift, (R,), if the norm is an affine map whatever its input: in eval mode."""
+        norm = self.norm
+        if norm is None or norm.training or norm.running_mean is None:
+            return None
+        return folded(norm, norm.running_mean, norm.running_var)
+
+
+def folded(norm: nn.Module, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and shift, (R,), of a batch norm with these statistics."""
+    scale = (variance + norm.eps).rsqrt()
+    scale = scale if norm.weight is None else scale * norm.weight
+    shift = -mean * scale
+    return scale, shift if norm.bias is None else shift + norm.bias
+
+
+def _is_watched(module: nn.Module) -> bool:
+    """Whether a hook wants to see what the module gets or gives."""
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
 
 def make_rank_norm(

@@ -172,10 +172,10 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
 
 
-def file_name(device: torch.device) -> str:
-    """gpu_check.<device>.torch<version>.json, in lower case without blanks."""
+def file_name(device: torch.device, kind: str = "gpu_check", suffix: str = "json") -> str:
+    """<kind>.<device>.torch<version>.<suffix>, the device in lower case without blanks."""
     name = re.sub(r"[^a-z0-9]+", "-", device_name(device).lower()).strip("-")
-    return f"gpu_check.{name}.torch{torch.__version__.partition('+')[0]}.json"
+    return f"{kind}.{name}.torch{torch.__version__.partition('+')[0]}.{suffix}"
 
 
 def agreement_line(row: dict[str, Any]) -> str:

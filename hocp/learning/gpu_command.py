@@ -37,17 +37,13 @@ def run(args: argparse.Namespace) -> int:
 
     if args.size not in SIZES:
         raise ValueError(f"--size is {args.size!r}; expected one of {', '.join(SIZES)}")
-    device = _device(args.device, args.size)
-    if device.type == "cuda" and not torch.cuda.is_available():
+    device = find_device(args.device, args.size)
+    if device is None:
         print(
             f"gpu-check: torch {torch.__version__} finds no GPU here; nothing was checked or written",
             file=sys.stderr,
         )
         return NO_GPU
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"--device is {args.device!r}, but there are {torch.cuda.device_count()} GPUs, counted from 0"
-        )
     found = check(device, args.size, say=lambda line: print(line, flush=True))
     path = args.out / file_name(device)
     files.write_json(path, found)
@@ -57,8 +53,14 @@ def run(args: argparse.Namespace) -> int:
     return 0 if found["verdict"] == "passed" else 1
 
 
-def _device(text: str, size: str):
-    """The device that is meant."""
+def find_device(text: str, size: str):
+    """The device that is meant; None where torch finds no GPU.
+
+    Raises
+    ------
+    ValueError
+        If there is no such device, or the full size is asked of a CPU.
+    """
     import torch
 
     try:
@@ -69,4 +71,10 @@ def _device(text: str, size: str):
         raise ValueError(f"--device is {text!r}; expected cuda, cuda:N or cpu")
     if device.type == "cpu" and size == "full":
         raise ValueError("--size full would take a CPU hours; rehearse with --device cpu --size small")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        return None
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"--device is {text!r}, but there are {torch.cuda.device_count()} GPUs, counted from 0"
+        )
     return device

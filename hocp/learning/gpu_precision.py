@@ -51,13 +51,16 @@ def available(precision: Precision, device: torch.device) -> str:
 
 
 @contextmanager
-def computing(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Compute so within the block; the process's settings are restored behind it."""
+def computing(precision: Precision, device: torch.device, *, autocast: bool = True) -> Iterator[None]:
+    """Compute so within the block; the process's settings are restored behind it.
+
+    Without autocast, tensors keep the dtype that they have.
+    """
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32
     matmul.allow_tf32 = cudnn.allow_tf32 = precision.tf32
     try:
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision.bf16):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision.bf16 and autocast):
             yield
     finally:
         matmul.allow_tf32, cudnn.allow_tf32 = before

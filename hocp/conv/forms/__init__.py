@@ -17,9 +17,11 @@ from hocp.conv.forms.dense import Dense
 from hocp.conv.forms.fused import Fused
 from hocp.conv.forms.kernel import kruskal_kernel
 from hocp.conv.forms.merged import Merged
+from hocp.conv.forms.triton import TritonForm
 from hocp.conv.forms.views import Views
 
-FORMS: dict[str, Form] = {form.name: form for form in (Chain(), Merged(), Views(), Dense(), Fused())}
+_ALL = (Chain(), Merged(), Views(), Dense(), Fused(), TritonForm())
+FORMS: dict[str, Form] = {form.name: form for form in _ALL}
 IMPLEMENTATIONS = ("auto", *FORMS)
 
 __all__ = [

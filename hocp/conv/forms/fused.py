@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from hocp.conv.block import RankSpace
+from hocp.conv.block import RankSpace, folded
 from hocp.conv.forms.call import Call, Form, Operations, Psi, is_transformed
 from hocp.conv.forms.counting import count
 from hocp.conv.forms.views import Views
@@ -109,28 +109,22 @@ def _with_psi(
     """The norm is one scale and shift a component, which the second call applies as it reads z."""
     layer, u, v = Layer(x.shape, geometry), factors[1], factors[0] * weights
     z = Product.apply(layer, x, u)
-    scale, shift = (None, None) if psi.norm is None else _affine(psi.norm, z)
+    scale, shift = (None, None) if psi.norm is None else psi.affine() or _of_batch(psi.norm, z)
     return Rest.apply(layer, psi.activation is not None, bias, z, scale, shift, v, *factors[2:])
 
 
-def _affine(norm: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:
-    """Scale and shift (R,) of a batch norm, of the batch or from its running statistics, which it updates."""
-    if norm.training or norm.running_mean is None:
-        if z.shape[1] == 1:
-            raise ValueError(
-                "rank_norm got one value a channel, of which training takes no variance; use a larger batch "
-                "or input, or eval()"
-            )
-        both = torch.var_mean(z, dim=1, correction=0)
-        variance, mean = (each.flatten()[: norm.num_features] for each in both)
-        if norm.training and norm.track_running_stats:
-            _track(norm, mean.detach(), variance.detach(), count=z.shape[1])
-    else:
-        variance, mean = norm.running_var, norm.running_mean
-    scale = (variance + norm.eps).rsqrt()
-    scale = scale if norm.weight is None else scale * norm.weight
-    shift = -mean * scale
-    return scale, shift if norm.bias is None else shift + norm.bias
+def _of_batch(norm: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and shift (R,) of a batch norm by the batch's statistics, which its running ones follow."""
+    if z.shape[1] == 1:
+        raise ValueError(
+            "rank_norm got one value a channel, of which training takes no variance; use a larger batch "
+            "or input, or eval()"
+        )
+    both = torch.var_mean(z, dim=1, correction=0)
+    variance, mean = (each.flatten()[: norm.num_features] for each in both)
+    if norm.training and norm.track_running_stats:
+        _track(norm, mean.detach(), variance.detach(), count=z.shape[1])
+    return folded(norm, mean, variance)
 
 
 @torch.no_grad()

@@ -1,0 +1,186 @@
+"""The depthwise stage on Triton as operators of torch, with shapes for tracing and gradients.
+
+Shapes: B batch, R rank, T output channels; D0, D1, D2 input sizes, O0, O1, O2 output sizes; K taps.
+    z        (B, D0, D1, D2, R)
+    factors  f0, f1, f2, (K, R) each; the first two may be None, for a mode that is not there
+    scale, shift   (R,), or None: the stage sees relu(scale z + shift), or what of that is asked for
+    places   stride of the three modes, dilation, padding before and behind: twelve numbers in one list,
+             since operators take no nested ones
+
+Compilers and exporters see one opaque operator a stage. There are no second derivatives: torch says so when
+they are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from hocp.conv.kernels import triton_launch
+from hocp.conv.kernels.triton_launch import Modes
+
+_STAGE = "Tensor z, Tensor? f0, Tensor? f1, Tensor f2, Tensor? scale, Tensor? shift, bool relu, int[] places"
+Maybe = Tensor | None
+
+
+@torch.library.custom_op("hocp::depthwise", mutates_args=(), schema=f"({_STAGE}) -> Tensor")
+def depthwise(z, f0, f1, f2, scale, shift, relu, places):
+    """All depthwise 1-D convolutions: (B, O0, O1, O2, R)."""
+    return _convolve((z, f0, f1, f2, scale, shift, relu, places), z.shape[-1])
+
+
+@torch.library.custom_op(
+    "hocp::depthwise_product",
+    mutates_args=(),
+    schema=f"({_STAGE}, Tensor matrix, Tensor? bias) -> Tensor",
+)
+def depthwise_product(z, f0, f1, f2, scale, shift, relu, places, matrix, bias):
+    """The depthwise stage, then a product with a matrix (R, T) and a bias (T,): (B, O0, O1, O2, T).
+
+    In one kernel where that pays; never keeps the stage's result for the backward pass.
+    """
+    if not triton_launch.fusable(z, matrix):
+        bias = None if bias is None else bias.to(matrix.dtype)
+        return F.linear(depthwise(z, f0, f1, f2, scale, shift, relu, places), matrix.t(), bias)
+    stage = z, f0, f1, f2, scale, shift, relu, places
+    return _convolve(stage, matrix.shape[1], matrix=matrix.contiguous(), bias=bias)
+
+
+@torch.library.custom_op(
+    "hocp::depthwise_input_gradient", mutates_args=(), schema=f"(Tensor dy, {_STAGE}) -> (Tensor, Tensor)"
+)
+def input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
+    """Gradients of z, and of scale and shift in one (2, R): nothing in it where there are none."""
+    dz = z.new_empty(z.shape)
+    of_affine = z.new_zeros(_affine_shape(z, scale), dtype=triton_launch.accumulator(z.dtype))
+    if dz.numel() and dy.numel():
+        options = _options((f0, f1, f2), scale, shift, relu, places)
+        given = dy.contiguous(), _contiguous(f0, f1, f2), dz
+        sums = triton_launch.convolve_transposed(*given, z=z.contiguous(), **options)
+        of_affine = of_affine if sums is None else sums
+    elif dz.numel():
+        dz.zero_()
+    return dz, of_affine
+
+
+@torch.library.custom_op(
+    "hocp::depthwise_factor_gradients",
+    mutates_args=(),
+    schema=f"(Tensor dy, {_STAGE}) -> (Tensor, Tensor, Tensor)",
+)
+def factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
+    """Gradients of the factors; nothing in that of a factor that is not there."""
+    if not dy.numel():
+        return tuple(
+            z.new_zeros(0) if factor is None else torch.zeros_like(factor) for factor in (f0, f1, f2)
+        )
+    options = _options((f0, f1, f2), scale, shift, relu, places)
+    given = z.contiguous(), dy.contiguous(), _contiguous(f0, f1, f2)
+    gradients = triton_launch.factors_gradients(*given, **options)
+    return tuple(z.new_zeros(0) if gradient is None else gradient for gradient in gradients)
+
+
+@depthwise.register_fake
+def _(z, f0, f1, f2, scale, shift, relu, places):
+    return _output(z, (f0, f1, f2), places, z.shape[-1])
+
+
+@depthwise_product.register_fake
+def _(z, f0, f1, f2, scale, shift, relu, places, matrix, bias):
+    return _output(z, (f0, f1, f2), places, matrix.shape[1])
+
+
+@input_gradient.register_fake
+def _(dy, z, f0, f1, f2, scale, shift, relu, places):
+    return z.new_empty(z.shape), z.new_empty(
+        _affine_shape(z, scale), dtype=triton_launch.accumulator(z.dtype)
+    )
+
+
+@factor_gradients.register_fake
+def _(dy, z, f0, f1, f2, scale, shift, relu, places):
+    return tuple(z.new_empty(0) if factor is None else torch.empty_like(factor) for factor in (f0, f1, f2))
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    """The stage's input and the parameters; what is large and can be computed again is not kept."""
+    z, f0, f1, f2, scale, shift, ctx.relu, ctx.places, *last = inputs
+    ctx.save_for_backward(z, f0, f1, f2, scale, shift, *last)
+
+
+def _depthwise_backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
+    return _stage_gradients(ctx, dy)
+
+
+def _product_backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
+    *stage, matrix, bias = ctx.saved_tensors
+    rows, of_matrix = dy.reshape(-1, dy.shape[-1]), None
+    if ctx.needs_input_grad[8]:
+        inner = depthwise(*stage, ctx.relu, ctx.places)
+        of_matrix = inner.reshape(-1, inner.shape[-1]).t() @ rows
+    of_bias = rows.sum(0).to(bias.dtype) if ctx.needs_input_grad[9] else None
+    return *_stage_gradients(ctx, dy @ matrix.t()), of_matrix, of_bias
+
+
+def _stage_gradients(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
+    """Gradients of the eight arguments of the stage from that of its output."""
+    stage = *ctx.saved_tensors[:6], ctx.relu, ctx.places
+    f0, f1, f2, scale, shift = ctx.saved_tensors[1:6]
+    wanted = ctx.needs_input_grad
+    dz, of_factors, of_affine = None, [None] * 3, [None] * 2
+    if wanted[0] or wanted[4] or wanted[5]:
+        dz, sums = input_gradient(dy, *stage)
+        of_affine = of_affine if scale is None else [sums[0].to(scale.dtype), sums[1].to(shift.dtype)]
+    if any(wanted[1:4]):
+        gradients = zip((f0, f1, f2), factor_gradients(dy, *stage), strict=True)
+        of_factors = [None if factor is None else gradient for factor, gradient in gradients]
+    return dz, *of_factors, *of_affine, None, None
+
+
+depthwise.register_autograd(_depthwise_backward, setup_context=_keep)
+depthwise_product.register_autograd(_product_backward, setup_context=_keep)
+
+
+def _modes(factors: Sequence[Maybe], places: Sequence[int]) -> Modes:
+    """The geometry of three modes."""
+    taps = tuple(1 if factor is None else factor.shape[0] for factor in factors)
+    return Modes(taps, tuple(places[:3]), tuple(places[3:6]), tuple(places[6:9]))
+
+
+def _output(z: Tensor, factors: Sequence[Maybe], places: Sequence[int], channels: int) -> Tensor:
+    """Room for the result, (B, O0, O1, O2, channels)."""
+    modes, behind = _modes(factors, places), places[9:12]
+    reach = [spread * (taps - 1) for taps, spread in zip(modes.taps, modes.dilation, strict=True)]
+    ends = zip(z.shape[1:4], modes.before, behind, reach, modes.stride, strict=True)
+    sizes = [(size + before + after - span - 1) // step + 1 for size, before, after, span, step in ends]
+    return z.new_empty(z.shape[0], *sizes, channels)
+
+
+def _convolve(stage: tuple[Any, ...], channels: int, **last: Tensor | None) -> Tensor:
+    """The stage's eight arguments, and those of the last product, to the kernel."""
+    z, *factors, scale, shift, relu, places = stage
+    y = _output(z, factors, places, channels)
+    if y.numel():
+        options = _options(factors, scale, shift, relu, places)
+        triton_launch.convolve(z.contiguous(), _contiguous(*factors), y, **options, **last)
+    return y
+
+
+def _options(
+    factors: Sequence[Maybe], scale: Maybe, shift: Maybe, relu: bool, places: Sequence[int]
+) -> dict[str, Any]:
+    """What the launches take besides the large tensors and the factors."""
+    scale, shift = _contiguous(scale, shift)
+    return {"scale": scale, "shift": shift, "relu": relu, "modes": _modes(factors, places)}
+
+
+def _affine_shape(z: Tensor, scale: Maybe) -> tuple[int, ...]:
+    return (0,) if scale is None else (2, z.shape[-1])
+
+
+def _contiguous(*tensors: Maybe) -> list[Maybe]:
+    return [None if tensor is None else tensor.contiguous() for tensor in tensors]

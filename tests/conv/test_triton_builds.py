@@ -1,0 +1,54 @@
+"""Every Triton kernel compiles for a Hopper GPU, none of which is needed, and fits on it."""
+
+from importlib.util import find_spec
+
+import pytest
+import torch
+
+if find_spec("triton") is None:
+    pytest.skip("Triton is not installed", allow_module_level=True)
+
+from hocp.conv.kernels import triton_launch
+
+if triton_launch.INTERPRETED:
+    pytest.skip("TRITON_INTERPRET is set: kernels are not compiled", allow_module_level=True)
+
+from triton_builds import CASES, build, launches_of, usage
+
+SHARED = 227 * 1024  # bytes that a program may have on an H100 or H200
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """Nothing is taken from earlier builds."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("case", CASES)
+def test_builds_fit_and_spill_nothing(case, dtype):
+    """Tiles that differ in nothing but the frames are built once."""
+    launches = {str(launch.arguments | {"FRAMES": 0}): launch for launch in launches_of(case, dtype)}
+    assert launches
+    for launch in launches.values():
+        built = build(launch)
+        found = usage(built)
+        assert found.spilled == 0 and found.shared <= SHARED, (launch.options, found)
+        if launch.kernel is not triton_launch.factor_gradients and "rank 70" not in case:
+            assert "ld.global.v4" in built.asm["ptx"] or "ld.global.v2" in built.asm["ptx"]
+
+
+def test_products_take_the_tensor_cores_unless_full_precision_is_asked():
+    bf16, tf32 = (
+        build(*launches_of("3-D, last product, 64 channels", dtype))
+        for dtype in (torch.bfloat16, torch.float32)
+    )
+    (ieee,) = launches_of("3-D, last product, IEEE", torch.float32)
+    assert "mma.sync" in bf16.asm["ptx"] and "mma.sync" in tf32.asm["ptx"]
+    assert "mma" not in build(ieee).asm["ptx"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_the_other_dtypes_compile(dtype):
+    for launch in launches_of("3-D", dtype)[:1] + launches_of("3-D backward", dtype)[-2:]:
+        assert build(launch).asm["cubin"]

@@ -1,0 +1,138 @@
+"""The GPU benchmark, rehearsed on the CPU: what it measures, what it says where it cannot, what it writes."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import torch
+
+from hocp.__main__ import main
+from hocp.contracts import files, record
+from hocp.learning import gpu_clock, gpu_speed
+from hocp.learning.gpu_precision import PRECISIONS
+from hocp.learning.gpu_speed_layers import Case, error, work
+
+CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[2]
+FP32 = {"device": CPU, "dtype": torch.float32}
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory):
+    """Rows and report of a run over one clip, without networks, as the command writes them."""
+    folder = tmp_path_factory.mktemp("gpu")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gpu_speed, "ROUNDS", 2)
+        patch.setattr(gpu_speed, "network_rows", lambda *args, **options: ())
+        assert main(["gpu-bench", "--out", str(folder), "--device", "cpu", "--size", "small"]) == 0
+    (table,) = folder.glob("*.csv")
+    return files.read_csv(table, record.SPEED), json.loads(table.with_suffix(".json").read_text())
+
+
+def test_every_case_has_a_row_a_peer_and_call(rehearsal):
+    rows, _ = rehearsal
+    found = [tuple(row[n] for n in ("suite", "size", "dtype", "call", "peer", "layout")) for row in rows]
+    assert len(found) == len(set(found))
+    expected = sum(2 * len(case.peers) for case, _ in gpu_speed.cases(gpu_speed.SIZES["small"]))
+    assert len(found) == expected
+
+
+def test_what_is_measured_has_all_numbers_and_what_is_not_has_a_reason(rehearsal):
+    rows, report = rehearsal
+    assert report["rehearsal"] and report["limits"]["copy_gbs"] > 0 and report["limits"]["fp32_gflops"] > 0
+    without = [row for row in rows if not row["median_ms"]]
+    assert len(without) == len(report["missing"]) > 0
+    assert {row["peer"] for row in without if row["dtype"] == "float32"} <= {
+        "hocp triton",
+        "tltorch factorized",
+    }
+    assert all(missing["reason"] for missing in report["missing"])
+    for row in rows:
+        if row["median_ms"]:
+            assert float(row["q25_ms"]) <= float(row["median_ms"]) <= float(row["q75_ms"])
+            assert float(row["roof_ms"]) > 0 and row["commit"] and row["torch"] == torch.__version__
+            bound = 2e-5 if row["dtype"] == "float32" else 3e-2
+            assert row["peer"] == "copy" or float(row["error"]) <= bound, row
+
+
+def test_a_wrong_peer_is_found(monkeypatch):
+    from hocp.learning import gpu_speed_layers
+
+    build, case = gpu_speed_layers.build, Case(1, 4, (3, 3))
+
+    def broken(case, name, **like):
+        peer = build(case, name, **like)
+        return peer if name == "dense" else torch.nn.Sequential(peer, torch.nn.ReLU())
+
+    monkeypatch.setattr(gpu_speed_layers, "build", broken)
+    assert error(case, "hocp views", "contiguous", **FP32) > 1e-2
+
+
+def test_work_by_hand():
+    """C = 4, R = 8, 2 x 3 positions, batch 5: 30 positions."""
+    layer, stage = Case(5, 4, (2, 3), 2), Case(5, 4, (2, 3), 2, stage=True)
+    parameters = 8 * (4 + 4 + 3 + 3 + 1)
+    assert work(layer, "hocp views", 2) == {
+        "macs": 30 * 8 * (4 + 3 + 3 + 4), "bytes": 2 * (2 * 30 * 4 + parameters), "parameters": parameters,
+    }  # fmt: skip
+    assert work(stage, "hocp triton", 4) == {"macs": 30 * 8 * 6, "bytes": 4 * (2 * 30 * 8 + 6 * 8)}
+    assert work(layer, "dense", 4)["macs"] == 30 * 4 * 4 * 9
+
+
+def test_time_that_is_up_is_said():
+    (case, precision), *_ = gpu_speed.cases(gpu_speed.SIZES["small"])
+    rows = list(gpu_speed._case_rows(case, precision, CPU, {}, deadline=0))
+    assert {row["reason"] for row in rows} == {"no time was left"} and len(rows) == 2 * len(case.peers)
+
+
+def test_networks_of_the_table_train():
+    size = replace(gpu_speed.SIZES["small"].network, clip=(2, 16, 16), batch=2)
+    options = {"rounds": 1, "deadline": float("inf")}
+    rows = list(gpu_speed.network_rows(size, PRECISIONS[0], CPU, **options))
+    assert [row["peer"] for row in rows] == ["dense", "dense", "hocp triton", "hocp views"]
+    assert all(row["median_ms"] > 0 for row in rows if row["peer"] != "hocp triton")
+    assert "CUDA device" in rows[2]["reason"]
+
+
+def test_rounds_call_all_in_turn():
+    order = []
+    calls = {name: lambda name=name: order.append(name) for name in "ab"}
+    assert {name: len(times) for name, times in gpu_clock.timed(calls, CPU, 3).items()} == {"a": 3, "b": 3}
+    assert order == list("ababab")
+    assert gpu_clock.spread([4.0, 1.0, 2.0, 3.0, 5.0]) == {
+        "median_ms": 3, "q25_ms": 2, "q75_ms": 4, "rounds": 5
+    }  # fmt: skip
+
+
+@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
+def test_triton_rows_in_the_interpreter():
+    """The calls that a GPU will make, on one small case each."""
+    program = (
+        "import torch; from hocp.learning import gpu_speed, gpu_speed_layers as layers\n"
+        "gpu_speed.ROUNDS = 1\n"
+        "layers.LAYERS = layers.STAGES = (('hocp triton', 'channels_last'),)\n"
+        "fp32, most = gpu_speed.PRECISIONS[0], {'fp32_gflops': 1.0, 'copy_gbs': 1.0}\n"
+        "for case in (layers.Case(1, 3, (3, 3)), layers.Case(1, 3, (3, 3), stage=True)):\n"
+        "    rows = gpu_speed._case_rows(case, fp32, torch.device('cpu'), most, deadline=float('inf'))\n"
+        "    for row in rows: assert row['median_ms'] > 0 and 0 < row['error'] < 1e-5, row"
+    )
+    environment = os.environ | {"TRITON_INTERPRET": "1"}
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=ROOT, env=environment, timeout=300)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_one_line_status_3_and_no_file(tmp_path, capsys):
+    assert main(["gpu-bench", "--out", str(tmp_path / "new")]) == 3
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1 and "finds no GPU" in said.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_wrong_use_is_refused(tmp_path, capsys):
+    assert main(["gpu-bench", "--device", "cpu", "--out", str(tmp_path)]) == 2
+    assert "rehearse with --device cpu --size small" in capsys.readouterr().err
