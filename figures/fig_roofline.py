@@ -119,7 +119,7 @@ def _shares(axes: Axes, points: pd.DataFrame, peer: str) -> None:
             right = 0.05 < gaps[turn] < gaps[turn + 1]
             place = {"xytext": (5 if right else -5, 0), "ha": "left" if right else "right", "va": "center"}
         axes.annotate(f"{row.roof_ms / row.median_ms:.2f}", (row.intensity, row.gflops), **place,
-                      textcoords="offset points", fontsize=6.5, color=label("peers", peer).colour, zorder=5,
+                      textcoords="offset points", fontsize=6.5, color=label("peers", peer).colour, zorder=2,
                       path_effects=[withStroke(linewidth=1.5, foreground=style.PAPER)])  # fmt: skip
 
 
