@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import NullLocator
 
 from figures import speed, style
 from figures.labels import label, ordered
@@ -72,10 +71,8 @@ def _frame(axes: Axes, points: pd.DataFrame, limits: Limits) -> None:
     axes.set(
         xscale="log", yscale="log", xlim=(low, high), ylim=(points["low"].min() / 1.5, 1.4 * limits.peak)
     )
-    for axis, ends in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        axis.set_minor_locator(NullLocator())
-        axis.set_ticks(style.log_ticks(*ends))
-        axis.set_major_formatter("{x:g}")
+    style.log_axis(axes.xaxis, *axes.get_xlim())
+    style.log_axis(axes.yaxis, *axes.get_ylim())
     axes.grid()
     allowed = [limits.copy * low / 10, limits.peak, limits.peak]
     axes.plot([low / 10, ridge, high], allowed, color=style.INK, lw=1.2, label="roof")
@@ -110,15 +107,11 @@ def _shares(axes: Axes, points: pd.DataFrame, peer: str) -> None:
     gaps = np.concatenate([[np.inf], np.diff(places), [np.inf]])
     for turn, row in enumerate(points.itertuples()):
         if peer == "dense":  # these stand in a row
-            place = {
-                "xytext": (0, -6 if turn % 2 else 6),
-                "ha": "center",
-                "va": "top" if turn % 2 else "bottom",
-            }
+            shift, ha, va = ((0, -6), "center", "top") if turn % 2 else ((0, 6), "center", "bottom")
         else:  # and these in columns
             right = 0.05 < gaps[turn] < gaps[turn + 1]
-            place = {"xytext": (5 if right else -5, 0), "ha": "left" if right else "right", "va": "center"}
-        axes.annotate(f"{row.roof_ms / row.median_ms:.2f}", (row.intensity, row.gflops), **place,
+            shift, ha, va = ((5, 0), "left", "center") if right else ((-5, 0), "right", "center")
+        axes.annotate(f"{row.roof_ms / row.median_ms:.2f}", (row.intensity, row.gflops), shift, ha=ha, va=va,
                       textcoords="offset points", fontsize=6.5, color=label("peers", peer).colour, zorder=2,
                       path_effects=[withStroke(linewidth=1.5, foreground=style.PAPER)])  # fmt: skip
 
