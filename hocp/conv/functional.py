@@ -11,7 +11,6 @@ Shapes: B batch, C input channels, T output channels, g groups, R rank; D0, ... 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import torch
@@ -22,7 +21,6 @@ from hocp.conv.checks import check_bias, check_channels, check_flag, check_group
 from hocp.conv.choice.choose import form_for
 from hocp.conv.forms.call import is_transformed
 from hocp.conv.forms.kept import KeptKernel
-from hocp.conv.forms.recompute import recomputed
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import conv_nd, in_format_of, with_gradient_in_format
 
@@ -127,8 +125,7 @@ def compute(
         linear = {name: option for name, option in options.items() if name != "psi"}
         y = conv_nd(x, kept.of(weights, factors), **linear)
     elif recompute and torch.is_grad_enabled() and not is_transformed():
-        run = partial(form.compute, **options)
-        y = recomputed(run, x, weights, factors, norm=norm, random=options["psi"] is not None)
+        y = form.compute_keeping_input(x, weights, factors, norm=norm, **options)
     else:
         y = form.compute(x, weights, factors, **options)
     return in_format_of(y, x)

@@ -42,7 +42,7 @@ def _is_timed(item):
 
 
 def pytest_sessionstart(session):
-    """Measure the limits of the machine, with which the times of this run are compared."""
+    """Measure the limits of the machine, with which the times of this run are compared; again at its end."""
     if session.config.getoption("benchmark_only"):
         torch.set_num_threads(_threads())
         session.config.stash[LIMITS] = machine.limits()
@@ -61,8 +61,10 @@ def threads():
 def pytest_benchmark_update_machine_info(config, machine_info):
     """The record says what the machine is, not what it is called."""
     del machine_info["node"]
-    machine_info["limits"] = config.stash.get(LIMITS, None)
     machine_info["environment"] = machine.description()
+    if LIMITS in config.stash:
+        before, after = config.stash[LIMITS], machine.limits()
+        machine_info["limits"] = {name: max(before[name], after[name]) for name in after}
 
 
 @pytest.fixture

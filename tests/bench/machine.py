@@ -14,8 +14,8 @@ import torch
 from hocp.contracts import record
 from tests.bench.options import KEPT
 
-SQUARES = (512, 1024, 1536)  # sides of the matrices of which the fastest product is the peak
-CACHED, LARGE = 2**24, 2**28  # bytes of a tensor that stays in cache when copied, and of one that does not
+SQUARES = (512, 1024)  # sides of the matrices of which the fastest product is the peak
+CACHED, LARGE = 2**24, 2**27  # bytes of a tensor that stays in cache when copied, and of one that does not
 
 
 def limits(*, repeats: int = 5) -> dict[str, float]:

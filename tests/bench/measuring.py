@@ -87,8 +87,9 @@ def subject(case: Case, peer: Peer) -> Subject:
 def ready(measurement: Measurement) -> Subject:
     """The module in the mode of its call, 'auto' tuned for it."""
     case, peer, call = measurement.case, measurement.peer, measurement.call
-    made = subject(case, peer)
-    made.module.train(call in TRAINS)
+    made, trains = subject(case, peer), call in TRAINS
+    if made.module.training != trains:  # set only if it changes: layers then forget the kernels they keep
+        made.module.train(trains)
     if peer.name.startswith("hocp auto"):
         tuned(case, peer.layout, call)
     return made
@@ -159,7 +160,7 @@ def findings(measurement: Measurement, result: tuple[torch.Tensor, ...]) -> dict
 def network_macs(name: str, case: Case) -> int:
     """Multiply-adds of a forward call by formula; TensorLy-Torch's layers count as ours of the same rank."""
     ours = "hocp auto" if name.startswith(("tltorch", "hocp")) else name
-    device = "cpu" if case.width < 1 else "meta"
+    device = "cpu" if case.width < 1 else "meta"  # which takes seconds to import, but computes nothing
     return case.batch * network_cost(networks.build(ours, case), case.input_shape[1:], device=device).macs
 
 

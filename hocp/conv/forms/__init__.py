@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from hocp.conv.forms.call import Call, Form, Operations, Psi, refusal
 from hocp.conv.forms.chain import Chain
 from hocp.conv.forms.dense import Dense
+from hocp.conv.forms.fused import Fused
 from hocp.conv.forms.kernel import kruskal_kernel
 from hocp.conv.forms.merged import Merged
 from hocp.conv.forms.views import Views
 
-FORMS: dict[str, Form] = {form.name: form for form in (Chain(), Merged(), Views(), Dense())}
+FORMS: dict[str, Form] = {form.name: form for form in (Chain(), Merged(), Views(), Dense(), Fused())}
 IMPLEMENTATIONS = ("auto", *FORMS)
 
 __all__ = [

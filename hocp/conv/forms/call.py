@@ -13,12 +13,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
-from typing import Self
+from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from hocp.conv.forms.recompute import recomputed
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import is_channels_last, under_autocast
 
@@ -219,6 +221,13 @@ class Form(ABC):
         psi: Psi | None,
     ) -> Tensor:
         """Convolve (B, C, D0, ...), in any memory format."""
+
+    def compute_keeping_input(
+        self, x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, norm: nn.Module | None, **options: Any
+    ) -> Tensor:
+        """The same, keeping only the arguments for the backward pass; ``norm`` is the batch norm in psi."""
+        run = partial(self.compute, **options)
+        return recomputed(run, x, weights, factors, norm=norm, random=options["psi"] is not None)
 
     def supports(self, call: Call) -> str | None:
         """None if it can compute the call, else the reason in words."""
