@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import NullLocator
 
 from figures import speed, style
 from figures.labels import label, ordered
@@ -76,26 +74,17 @@ def ends(savings: pd.DataFrame) -> tuple[float, float]:
     return min(values.min(initial=1) / 1.1, 0.95), 1.15 * values.max(initial=2)
 
 
-def _axis(axis: Axis, limits: tuple[float, float]) -> None:
-    """Few round numbers on a logarithmic axis."""
-    axis.set_minor_locator(NullLocator())
-    axis.set_ticks(style.log_ticks(*limits))
-    axis.set_major_formatter("{x:g}")
-
-
 def _plane(axes: Axes, savings: pd.DataFrame, limits: tuple[float, float]) -> None:
     """A line for each layer through its ranks, C at its right end."""
     axes.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
-    _axis(axes.xaxis, limits)
-    _axis(axes.yaxis, limits)
+    for axis in (axes.xaxis, axes.yaxis):
+        style.log_axis(axis, *limits)
     axes.grid()
     axes.plot(limits, limits, color=style.INK, lw=0.8, label="saving = time")
     axes.axhline(1, color=style.INK, lw=0.8, ls=":", label="dense")
     for (side, _, _), layer in savings.groupby(["side", "order", "channels"]):
         look = label("peers", side)
-        axes.plot(
-            layer["macs"], layer["time"], color=look.colour, lw=0.5, ls=look.line, label=f"layer:{side}"
-        )
+        axes.plot(layer["macs"], layer["time"], color=look.colour, lw=0.5, ls=look.line, label=side)
     for row in savings.itertuples():
         look = label("peers", row.side)
         face = look.colour if row.order == 3 else style.PAPER
@@ -115,7 +104,7 @@ def _layers(axes: Axes, savings: pd.DataFrame, limits: tuple[float, float]) -> N
             axes.errorbar([row.time], [place], xerr=[[row.time - row.low], [row.high - row.time]], ls="none",
                           marker=look.marker, color=look.colour, elinewidth=0.9, label=row.side)  # fmt: skip
     axes.set(xscale="log", xlim=limits, ylim=(len(names) - 0.4, -0.6))
-    _axis(axes.xaxis, limits)
+    style.log_axis(axes.xaxis, *limits)
     axes.set_yticks(range(len(names)), names)
     axes.axvline(1, color=style.INK, lw=0.8, ls=":")
     axes.tick_params(axis="y", length=0)

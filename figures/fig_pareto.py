@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, NullLocator
+from matplotlib.ticker import EngFormatter
 
 from figures import style
 from figures.labels import label, labels, ordered
@@ -60,9 +60,8 @@ def draw(runs: pd.DataFrame) -> Figure:
         line[0].set_ylabel(f"CCC, {label('datasets', dataset).name}")
     for axes, (cost, words) in zip(grid[-1], COSTS.items(), strict=True):
         axes.set_xlabel(words)
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_xticks(style.log_ticks(*axes.get_xlim()))
-        axes.xaxis.set_major_formatter("{x:g}" if cost == "seconds" else EngFormatter(sep=" "))
+        form = "{x:g}" if cost == "seconds" else EngFormatter(sep=" ")
+        style.log_axis(axes.xaxis, *axes.get_xlim(), form)
     _legend(figure, methods)
     style.mark_generated(figure, style.one_kind(runs["data"], place="runs"))
     return figure

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, NullLocator
+from matplotlib.ticker import EngFormatter
 
 from figures import speed, style
 from figures.labels import label, ordered
@@ -51,17 +51,8 @@ def _networks(rows: pd.DataFrame) -> Iterator[tuple]:
                 of_side = of_side.assign(rank_of="")
             for rank_of, of_rank in of_side.groupby("rank_of", sort=False):
                 row = speed.fastest(of_rank, peers)
-                times = (row[column] / row["batch"] for column in ("median_ms", "q25_ms", "q75_ms"))
-                yield (
-                    subject,
-                    order,
-                    call,
-                    side,
-                    rank_of,
-                    row["parameters"],
-                    row["macs"] / row["batch"],
-                    *times,
-                )
+                of_item = [row[c] / row["batch"] for c in ("macs", "median_ms", "q25_ms", "q75_ms")]
+                yield subject, order, call, side, rank_of, row["parameters"], *of_item
 
 
 def draw(networks: pd.DataFrame, condition: Condition) -> Figure:
@@ -105,11 +96,8 @@ def _panel(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
             _ranks(axes, points, cost)
     axes.margins(0.16)
     axes.grid()
-    for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        axis.set_minor_locator(NullLocator())
-        axis.set_ticks(style.log_ticks(*limits))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=" "))
-    axes.yaxis.set_major_formatter("{x:g}")
+    style.log_axis(axes.xaxis, *axes.get_xlim(), EngFormatter(sep=" "))
+    style.log_axis(axes.yaxis, *axes.get_ylim())
 
 
 def _ranks(axes: Axes, points: pd.DataFrame, cost: str) -> None:

@@ -12,7 +12,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
-from matplotlib.ticker import NullLocator
 
 from figures import speed, style
 from figures.labels import label, ordered
@@ -21,6 +20,8 @@ from figures.speed import Condition, Limits
 ORDERS = (2, 3)
 #: Whose share of the roofline stands beside the point.
 MARKED = ("dense", "tltorch factorized", "hocp auto")
+#: Distance on the logarithmic axis below which two columns are one to the eye.
+SAME = 0.05
 #: These compute more than the multiply-adds of their formula, which alone are counted.
 LEFT_OUT = ("tltorch reconstructed", "hocp auto recompute")
 
@@ -72,10 +73,8 @@ def _frame(axes: Axes, points: pd.DataFrame, limits: Limits) -> None:
     axes.set(
         xscale="log", yscale="log", xlim=(low, high), ylim=(points["low"].min() / 1.5, 1.4 * limits.peak)
     )
-    for axis, ends in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-        axis.set_minor_locator(NullLocator())
-        axis.set_ticks(style.log_ticks(*ends))
-        axis.set_major_formatter("{x:g}")
+    style.log_axis(axes.xaxis, *axes.get_xlim())
+    style.log_axis(axes.yaxis, *axes.get_ylim())
     axes.grid()
     allowed = [limits.copy * low / 10, limits.peak, limits.peak]
     axes.plot([low / 10, ridge, high], allowed, color=style.INK, lw=1.2, label="roof")
@@ -105,21 +104,21 @@ def size(channels: float) -> float:
 
 
 def _shares(axes: Axes, points: pd.DataFrame, peer: str) -> None:
-    """Share of the roofline beside each point, where neighbours leave room."""
-    places = np.log(points["intensity"].to_numpy())
+    """Share of the roofline beside each point, on the side where its nearest neighbour is not."""
+    places, heights = np.log(points["intensity"].to_numpy()), points["gflops"].to_numpy()
     gaps = np.concatenate([[np.inf], np.diff(places), [np.inf]])
-    for turn, row in enumerate(points.itertuples()):
+    for here, row in enumerate(points.itertuples()):
+        before, after = gaps[here], gaps[here + 1]
+        near = here if len(points) == 1 else here - 1 if before < after else here + 1
+        upper = heights[here] >= heights[near]
         if peer == "dense":  # these stand in a row
-            place = {
-                "xytext": (0, -6 if turn % 2 else 6),
-                "ha": "center",
-                "va": "top" if turn % 2 else "bottom",
-            }
-        else:  # and these in columns
-            right = 0.05 < gaps[turn] < gaps[turn + 1]
-            place = {"xytext": (5 if right else -5, 0), "ha": "left" if right else "right", "va": "center"}
-        axes.annotate(f"{row.roof_ms / row.median_ms:.2f}", (row.intensity, row.gflops), **place,
-                      textcoords="offset points", fontsize=6.5, color=label("peers", peer).colour, zorder=5,
+            shift, ha, va = (0, 6 if upper else -6), "center", "bottom" if upper else "top"
+        else:  # and these in columns, some of them in one
+            right = SAME < before < after
+            va = "center" if min(before, after) > SAME else "bottom" if upper else "top"
+            shift, ha = ((5, 0), "left") if right else ((-5, 0), "right")
+        axes.annotate(f"{row.roof_ms / row.median_ms:.2f}", (row.intensity, row.gflops), shift, ha=ha, va=va,
+                      textcoords="offset points", fontsize=6.5, color=label("peers", peer).colour, zorder=2,
                       path_effects=[withStroke(linewidth=1.5, foreground=style.PAPER)])  # fmt: skip
 
 

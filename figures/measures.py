@@ -27,12 +27,8 @@ def quicker(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequen
         return None
     mine, theirs = speed.fastest(rows, ours), speed.fastest(rows, against)
     saved = theirs["macs"] / mine["macs"]
-    note = (
-        ""
-        if isnan(saved)
-        else f"{saved:.1f} times fewer multiply-adds, at {value.value / saved:.2f} of their rate"
-    )
-    return Finding(value, speed.roof_fraction(mine).value, note)
+    words = f"{saved:.1f} times fewer multiply-adds, at {value.value / saved:.2f} of their rate"
+    return Finding(value, speed.roof_fraction(mine).value, "" if isnan(saved) else words)
 
 
 def slower(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:

@@ -30,21 +30,19 @@ def claim(rows: pd.DataFrame) -> Block:
     at_c = speed.where(speed.under(rows, chosen), rank_of="C")
     body = [_line(name, at_c[(at_c["suite"] == suite) & (at_c["order"] == order)])
             for name, (suite, order) in LINES.items()]  # fmt: skip
-    notes = [f"{speed_notes.machine(rows)} {str(chosen).capitalize()}. {speed_notes.SPREAD}"]
+    notes = [f"{speed_notes.machine(rows)} {chosen}. {speed_notes.SPREAD}"]
     return Block(title="", columns=columns, rows=body, notes=notes)
 
 
 def _line(name: str, rows: pd.DataFrame) -> list[str]:
     rows = rows[rows["batch"] == rows.groupby("channels", dropna=False)["batch"].transform("max")]
-    shares = [
-        share for _, case in speed.cases(rows) if (share := speed_notes.parameter_share(case)) is not None
-    ]
+    cases = list(speed.cases(rows))
+    found = [speed_notes.parameter_share(timed) for _, timed in cases]
+    shares = [share for share in found if share is not None]
     cells = [name, speed_notes.per_cent(shares) if shares else NOT_RUN]
     for peers in AGAINST.values():
         for calls in CALLS.values():
-            found = [
-                speed.quicker(case, speed.OURS, peers) for of, case in speed.cases(rows) if of.call in calls
-            ]
+            found = [speed.quicker(timed, speed.OURS, peers) for case, timed in cases if case.call in calls]
             ratios = [ratio for ratio in found if ratio is not None]
             cells.append(str(speed.geometric_mean(ratios)) if ratios else NOT_RUN)
     return cells

@@ -15,8 +15,9 @@ matplotlib.use("Agg")  # no display is needed, and the bytes do not depend on on
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import Formatter, MaxNLocator, NullLocator
 
 from hocp.contracts.files import publish
 
@@ -101,6 +102,13 @@ def log_ticks(low: float, high: float) -> list[float]:
             return places
     even = MaxNLocator(nbins=4, min_n_ticks=3).tick_values(low, high)
     return [place for place in even if low <= place <= high]
+
+
+def log_axis(axis: Axis, low: float, high: float, form: str | Formatter = "{x:g}") -> None:
+    """Ticks of a logarithmic axis from `low` to `high`: few, at round places."""
+    axis.set_minor_locator(NullLocator())
+    axis.set_ticks(log_ticks(low, high))
+    axis.set_major_formatter(form)
 
 
 def mark_generated(figure: Figure, data: str) -> None:

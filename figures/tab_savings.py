@@ -17,7 +17,7 @@ COLUMNS = (
     "low", "high",
 )  # fmt: skip
 #: Machine name of who is compared with -> peers, of which the fastest counts.
-AGAINST = {"dense": ["dense"], "tltorch": list(speed.TLTORCH), "tucker": ["tucker"], "r2plus1d": ["r2plus1d"]}
+AGAINST = {"dense": ["dense"], "tltorch": speed.TLTORCH, "tucker": ["tucker"], "r2plus1d": ["r2plus1d"]}
 TITLES = {"layers": "Layers: multiply-adds saved and time saved", "networks": "Networks: the same"}
 
 
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def compare(rows: pd.DataFrame) -> Iterator[dict[str, str]]:
-    """Long form: a row for each case and peer; empty where a peer was not timed."""
+    """Long form: a row for each case and peer that was timed."""
     for case, found in speed.cases(rows):
         ours, share = speed.fastest(found, speed.OURS), speed_notes.parameter_share(found)
         for against, peers in AGAINST.items():
@@ -55,7 +55,7 @@ def wide(found: Sequence[Mapping[str, str]], title: str) -> Block:
     """A heading for each subject, a line for each rank, a group of columns for each call."""
     calls = list(dict.fromkeys(row["call"] for row in found))
     against = [name for name in AGAINST if any(row["against"] == name for row in found)]
-    columns = [Column(name="R", align="l"), Column(name="parameters", group="Of dense", align="r"),
+    columns = [Column(name="R"), Column(name="parameters", group="Of dense", align="r"),
                Column(name="fewer multiply-adds", group="Of dense", align="r")]  # fmt: skip
     for call in calls:
         columns += [Column(name=label("peers", a).short, group=call.capitalize(), align="r") for a in against]
@@ -72,12 +72,10 @@ def wide(found: Sequence[Mapping[str, str]], title: str) -> Block:
 def _line(
     rank_of: str, cells: Mapping[tuple[str, str], Mapping[str, str]], keys: Sequence[tuple[str, str]]
 ) -> list[str]:
-    dense = next((row for (_, against), row in cells.items() if against == "dense"), None)
-    size = (
-        ["", ""]
-        if dense is None
-        else [f"{100 * float(dense['parameter_share']):.0f} %", f"{float(dense['macs_saved']):.1f}"]
-    )
+    size = ["", ""]
+    for (_, against), row in cells.items():
+        if against == "dense":
+            size = [f"{100 * float(row['parameter_share']):.0f} %", f"{float(row['macs_saved']):.1f}"]
     return [rank_of, *size, *(_ratio(cells[key]) if key in cells else "" for key in keys)]
 
 
