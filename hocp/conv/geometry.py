@@ -18,6 +18,7 @@ class Geometry:
     """Where the taps of an N-d convolution lie, in one normal form.
 
     The arguments take everything that ``torch.nn.ConvNd`` takes; the attributes always hold one entry a mode.
+    Another attribute is ``reach``, the distance from the first to the last tap of each mode in positions.
 
     Parameters
     ----------
@@ -56,18 +57,15 @@ class Geometry:
             "padding": padding,
             "padding_mode": _padding_mode(self.padding_mode, padding),
         }
-        for name, value in normal.items():
+        # No field, since it follows from others; worked out once, since every call of a layer asks for it.
+        reach = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
+        for name, value in (normal | {"reach": reach}).items():
             object.__setattr__(self, name, value)
 
     @property
     def order(self) -> int:
         """Number of spatial modes."""
         return len(self.kernel_size)
-
-    @property
-    def reach(self) -> tuple[int, ...]:
-        """Distance from the first to the last tap of each mode, in positions."""
-        return tuple(d * (k - 1) for k, d in zip(self.kernel_size, self.dilation, strict=True))
 
     @property
     def padding_modes(self) -> tuple[str, ...]:

@@ -50,13 +50,14 @@ def _caller(layer: nn.Module, x: Tensor, name: str, *, backward: bool) -> Callab
     own = deepcopy(layer)
     own.implementation = name
     own_x = x.detach().clone().requires_grad_(backward)  # clone keeps the memory format
+    grads: dict[str, Tensor] = {}  # a dense one in the format of y, as the layer behind would give
     leaves = [own_x, *(parameter for parameter in own.parameters() if parameter.requires_grad)]
 
     def call() -> Tensor:
         with torch.set_grad_enabled(backward):
             y = own(own_x)
             if backward:
-                torch.autograd.grad(y.sum(), leaves)
+                torch.autograd.grad(y, leaves, grads.setdefault("y", torch.ones_like(y.detach())))
         return y.detach()
 
     return call

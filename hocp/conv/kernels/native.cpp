@@ -327,8 +327,8 @@ void pack_transposed(const T* matrix, Index rows, Index rank, Index padded, T* p
     for (Index t = 0; t < (rows + P - 1) / P; ++t) {
         T* to = packed + t * padded * P;
         std::memset(to, 0, sizeof(T) * padded * P);
-        for (Index n = 0; n < std::min<Index>(P, rows - t * P); ++n)
-            for (Index r = 0; r < rank; ++r) to[r * P + n] = matrix[(t * P + n) * rank + r];
+        for (Index r = 0; r < rank; ++r)
+            for (Index n = 0; n < std::min<Index>(P, rows - t * P); ++n) to[r * P + n] = matrix[(t * P + n) * rank + r];
     }
 }
 
@@ -455,10 +455,11 @@ void unpack_sums(const T* sums, Index parts, Index part, Index panel_step, Index
     constexpr int P = Vector<T>::panel;
 #pragma omp for schedule(static)
     for (Index n = 0; n < rows; ++n)
-        for (Index r = 0; r < rank; ++r) {
-            T total = 0;
-            for (Index s = 0; s < parts; ++s) total += sums[s * part + r / P * panel_step + n * P + r % P];
-            out[n * rank + r] = total;
+        for (Index r = 0; r < rank; r += P) {
+            T total[P] = {};
+            for (Index s = 0; s < parts; ++s)
+                for (Index i = 0; i < P; ++i) total[i] += sums[s * part + r / P * panel_step + n * P + i];
+            std::memcpy(out + n * rank + r, total, sizeof(T) * std::min<Index>(P, rank - r));
         }
 }
 
