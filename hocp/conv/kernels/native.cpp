@@ -23,7 +23,7 @@ constexpr Index DEPTH = 256;         // of a product at a time: its right side t
 constexpr Index OUTER_DEPTH = 96;    // of a product that sums over positions
 constexpr Index ROW_BLOCK = 96;      // rows of a product at a time: its left side then stays in the second cache
 constexpr Index BAND = 192 << 10;    // bytes of one buffer of the 1-D convolutions: a few fit the second cache
-constexpr Index SHARED = 16 << 20;   // bytes of the rank space between the products: fits the third cache
+constexpr Index SHARED = 1 << 20;    // bytes of the rank space between the products: about what the second caches hold
 
 template <typename T>
 struct Vector {
