@@ -15,8 +15,9 @@ RANKS = {
     "C/2": lambda c: c // 2, "C": lambda c: c, "2C": lambda c: 2 * c, "3C": lambda c: 3 * c,
     "matched": lambda c: matching_rank(c, c, (3, 3)), "6C": lambda c: 6 * c, "8C": lambda c: 8 * c,
 }  # fmt: skip
-#: Ranks at which the layers of others take part too; at the rest only ours and the dense layer.
-COMPARED = ("C", "2C", "3C", "matched", "6C")
+#: Ranks at which the layers of others take part too, by order; at the rest only ours and the dense layer. In 3-D
+#: they need seconds a call at high ranks.
+COMPARED = {2: ("C", "2C", "3C", "matched", "6C"), 3: ("C", "2C", "6C")}
 LAYER_CALLS = ("forward", "forward + backward")
 NETWORK_CALLS = ("inference", "training step")
 
@@ -138,7 +139,7 @@ EFFORT = {
     "smoke": Effort(2, 0.005, 1, 3),
     "demo": Effort(3, 0.02, 1),
     "gate": Effort(5, 0.1, 2),
-    "full": Effort(3, 0.1, 2),
+    "full": Effort(3, 0.1, 1),
 }
 _STAGES = ((64, 56), (128, 28), (256, 14), (512, 7))
 

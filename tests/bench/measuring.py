@@ -51,7 +51,7 @@ def measurements(among: tuple[Case, ...], *, passes: int) -> Iterator[Measuremen
 def taking_part(case: Case, call: str) -> list[Peer]:
     """Others and ours; at some ranks of a layer, of the others only the dense one."""
     others = peers.outsiders(case) if case.suite == "layers" else networks.outsiders(case)
-    if case.suite == "layers" and case.rank_of not in cases.COMPARED:
+    if case.suite == "layers" and case.rank_of not in cases.COMPARED[case.order]:
         others = [peer for peer in others if peer.name == "dense"]
     return others + ours(case, call)
 

@@ -12,7 +12,7 @@ from tests.bench.peers import Peer
 
 KEPT = {"threads": 2, "allocator": "kept"}
 FULL = cases.cases("full", "all", **KEPT)
-COMPARED = [case for case in FULL if case.suite == "layers" and case.rank_of in cases.COMPARED]
+COMPARED = [case for case in FULL if case.suite == "layers" and case.rank_of in cases.COMPARED[case.order]]
 
 
 def test_peers_take_turns_within_a_case_and_call():
