@@ -4,13 +4,16 @@
     python -m workflow.bless demo --speed
 
 What is kept: tables, records, rank lists, costs, benchmarks, facts of the data sets, figures as PNG; with
---speed only the speed benchmark of full size, made by the target `bench_full`. What is not: data,
-models, predictions, logs. The folder is named after scenario (or "speed"), device and torch version.
+--speed only the speed benchmark of full size, made by the target `bench_full`, with its tables and
+figures. What is not: data, models, predictions, logs. The folder is named after scenario (or "speed"),
+device and torch version.
 """
 
 import argparse
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,14 @@ KEPT = {
     "runs/*/ranks.csv": "records/{parent}.ranks.csv",
     "data/*/manifest.json": "data/{parent}.json",
     "raw/*/lookalike.json": "data/{parent}.lookalike.json",
+}
+#: What shows a speed benchmark -> its options, and the files that are kept.
+SPEED_SHOWN = {
+    "tab_speed": (["--targets", "results/targets.yaml"], (".csv", ".md")),
+    "tab_savings": ([], (".csv", ".md")),
+    "fig_latency": ([], (".png",)),
+    "fig_roofline": ([], (".png",)),
+    "fig_pareto_time": ([], (".png",)),
 }
 
 
@@ -56,13 +67,24 @@ def keep_scenario(scenario: str, source: Path) -> int:
 
 
 def keep_speed(source: Path) -> int:
-    """Keep a speed benchmark; `tests.bench.collect` has made sure that its rows are of one machine."""
+    """Keep a speed benchmark, of one machine as `tests.bench.collect` has made sure, and what shows it."""
     kept = dict.fromkeys(sorted(source.glob("speed.*")), "{name}")
     if not kept:
         print(f"bless: no speed.csv below {source}: make the target bench_full first", file=sys.stderr)
         return 2
-    publish(folder_name("speed", [files.read_json(source / "speed.json")]), kept)
+    with tempfile.TemporaryDirectory() as folder:
+        kept |= dict(show(source / "speed.csv", Path(folder)))
+        publish(folder_name("speed", [files.read_json(source / "speed.json")]), kept)
     return 0
+
+
+def show(timings: Path, folder: Path) -> Iterator[tuple[Path, str]]:
+    """Set the tables and draw the figures of a speed benchmark: file -> its place in the reference."""
+    for module, (options, suffixes) in SPEED_SHOWN.items():
+        command = [sys.executable, "-m", f"figures.{module}", "--speed", str(timings), *options]
+        subprocess.run([*command, "--out", str(folder / module)], cwd=ROOT, check=True)
+        place = "figures/{name}" if module.startswith("fig") else "tables/{name}"
+        yield from ((folder / f"{module}{suffix}", place) for suffix in suffixes)
 
 
 def publish(name: str, kept: Mapping[Path, str]) -> None:

@@ -15,8 +15,8 @@ RANKS = {
     "C/2": lambda c: c // 2, "C": lambda c: c, "2C": lambda c: 2 * c, "3C": lambda c: 3 * c,
     "matched": lambda c: matching_rank(c, c, (3, 3)), "6C": lambda c: 6 * c, "8C": lambda c: 8 * c,
 }  # fmt: skip
-#: Ranks at which the layers of others take part too, by order; at the rest only ours and the dense layer. In 3-D
-#: they need seconds a call at high ranks.
+#: Ranks at which the layers of others take part too, by order; at the rest only ours and the dense layer. In
+#: 3-D they need seconds a call at high ranks.
 COMPARED = {2: ("C", "2C", "3C", "matched", "6C"), 3: ("C", "2C", "6C")}
 LAYER_CALLS = ("forward", "forward + backward")
 NETWORK_CALLS = ("inference", "training step")

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from hocp.conv import factorize, network_cost
+from hocp.conv.forms import FORMS
 
-PAGE = Path(__file__).parents[2] / "hocp" / "conv" / "README.md"
+CONV = Path(__file__).parents[2] / "hocp" / "conv"
+PAGE = CONV / "README.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 SECTIONS = {
     title: re.findall(r"```python\n(.*?)```", body, re.DOTALL)
@@ -71,3 +73,13 @@ def test_links_lead_to_headings():
         if line.startswith("#")
     }
     assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= headings
+
+
+def test_page_on_forms(capsys):
+    """Its block runs; what it prints names every form, and by the second time their measured times."""
+    page = (CONV / "forms" / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(block, "forms/README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert all(printed.count(f" {name} ") >= 2 or printed.count(f"{name} ") >= 2 for name in FORMS)
+    assert all(f"| `{name}` |" in page for name in FORMS)

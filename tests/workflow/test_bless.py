@@ -1,6 +1,7 @@
 """What is kept of a finished speed benchmark, and under which name."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -21,10 +22,16 @@ def place(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_speed_is_kept_under_a_name_that_says_what_it_is(place):
+def test_speed_is_kept_under_a_name_that_says_what_it_is(place, monkeypatch):
+    monkeypatch.setattr(bless, "SPEED_SHOWN", {})  # the figures have tests of their own
     assert bless.main(["demo", "--speed"]) == 0
     kept = place / "results/reference/speed.cpu.torch2.13.0"
     assert sorted(path.name for path in kept.iterdir()) == ["speed.csv", "speed.json"]
+
+
+def test_what_shows_speed_is_there():
+    root = Path(__file__).resolve().parents[2]
+    assert all("--speed" in (root / f"figures/{stem}.py").read_text("utf-8") for stem in bless.SPEED_SHOWN)
 
 
 def test_nothing_to_keep_is_said(place, capsys):

@@ -69,7 +69,7 @@ def test_code_runs(tmp_path):
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
-@pytest.mark.parametrize("page", ["README.md", "hocp/conv/README.md"])
+@pytest.mark.parametrize("page", ["README.md", "hocp/conv/README.md", "hocp/conv/forms/README.md"])
 def test_tables_are_those_of_the_reference_run(page):
     (folder,) = (ROOT / "results" / "reference").glob("demo.*")
     timings = [str(path) for path in (ROOT / "results" / "reference").glob("speed.cpu.*/speed.csv")]
