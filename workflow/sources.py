@@ -46,7 +46,7 @@ def sources(module: str, *, without: tuple[str, ...] = ()) -> list[str]:
 def _beside(file: str) -> list[str]:
     """What a module may read or compile from its own folder, e.g. native.cpp."""
     folder = (ROOT / file).parent
-    read = [path for path in folder.iterdir() if path.suffix in (".cpp", ".json")]
+    read = [path for path in folder.iterdir() if path.suffix in (".cpp", ".h", ".json")]
     return [path.relative_to(ROOT).as_posix() for path in read]
 
 

@@ -100,7 +100,7 @@ def processor() -> str:
 
 
 #: Suffixes of the files in our packages that can decide a result.
-SOURCES = (".py", ".cpp", ".json")
+SOURCES = (".py", ".cpp", ".h", ".json")
 
 
 def code() -> dict[str, Any]:

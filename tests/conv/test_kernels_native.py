@@ -103,6 +103,18 @@ def test_many_samples_are_taken_some_at_a_time(order, dtype, monkeypatch):
     )
 
 
+def test_a_long_clip_of_narrow_frames():
+    """Bands of one row of one position: neighbours in time then stand further apart than the row is long."""
+    layer = CPConv(2, 3, (3, 3, 3), rank=5, padding=1, dtype=torch.float64, implementation="fused")
+    x = numbers(1, 2, 1700, 3, 1, seed=0).requires_grad_()
+    y = layer(x)
+    dense = F.conv3d(x, layer.to_kernel(), padding=1)
+    grad, tensors = numbers(*y.shape, seed=1), [x, *layer.parameters()]
+    assert close(y.detach(), dense.detach())
+    pairs = zip(gradients(y, tensors, grad), gradients(dense, tensors, grad), strict=True)
+    assert all(close(found, expected) for found, expected in pairs)
+
+
 def test_same_bits_on_every_call():
     """Threads take what is next, but what they add up does not depend on who did it."""
     layer = CPConv(16, 16, (3, 3, 3), rank=64, padding=1, implementation="fused")

@@ -82,7 +82,9 @@ def _fingerprint(compiler: str, command: list[str]) -> str:
     """Hash of all that decides the library; ``-march=native`` is resolved to the processor's own flags."""
     asked = [compiler, "-march=native", "-Q", "--help=target", "--version"]
     target = subprocess.run(asked, capture_output=True, timeout=SECONDS, check=False).stdout
-    parts = (SOURCE.read_bytes(), "\0".join(command).encode(), target)
+    files = sorted(SOURCE.parent.glob("*.h"))
+    sources = [file.read_bytes() for file in (SOURCE, *files)]
+    parts = (*sources, "\0".join(command).encode(), target)
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

@@ -1,0 +1,194 @@
+// Matrix products with one side in panels, and the packing that brings factors and inputs into them.
+#pragma once
+#include "layer.h"
+
+namespace {
+
+// Where the element (row m, depth k = j * depth + i) of a left side stands: m row + i inner + j outer.
+struct Left {
+    Index row, inner, outer, blocks, depth;
+};
+
+// c (ROWS, panel) = start + a b, or c + a b without a start.
+template <typename T, int ROWS>
+inline void tile(const T* a, const Left& l, const T* b, T* c, Index c_row, const T* start) {
+    using V = typename Vector<T>::type;
+    constexpr int L = Vector<T>::lanes;
+    V sum[ROWS][2];
+#pragma GCC unroll 16
+    for (int m = 0; m < ROWS; ++m) {
+        const T* from = start ? start : c + m * c_row;
+        sum[m][0] = *(const V*)from;
+        sum[m][1] = *(const V*)(from + L);
+    }
+    for (Index j = 0; j < l.blocks; ++j) {
+        const T* left = a + j * l.outer;
+        for (Index i = 0; i < l.depth; ++i, left += l.inner, b += 2 * L) {
+            const V b0 = *(const V*)b, b1 = *(const V*)(b + L);
+#pragma GCC unroll 16
+            for (int m = 0; m < ROWS; ++m) {
+                const T factor = left[m * l.row];
+                sum[m][0] += factor * b0;
+                sum[m][1] += factor * b1;
+            }
+        }
+    }
+#pragma GCC unroll 16
+    for (int m = 0; m < ROWS; ++m) {
+        *(V*)(c + m * c_row) = sum[m][0];
+        *(V*)(c + m * c_row + L) = sum[m][1];
+    }
+}
+
+template <typename T, int ROWS = MOST_ROWS>
+void tile_of(Index rows, const T* a, const Left& l, const T* b, T* c, Index c_row, const T* start) {
+    if (rows == ROWS)
+        tile<T, ROWS>(a, l, b, c, c_row, start);
+    else if constexpr (ROWS > 1)
+        tile_of<T, ROWS - 1>(rows, a, l, b, c, c_row, start);
+}
+
+// The same for any number of rows, in tiles; b (depth, panel) is packed.
+template <typename T>
+void product(Index rows, const T* a, const Left& l, const T* b, T* c, Index c_row, const T* start) {
+    const Index tiles = (rows + MOST_ROWS - 1) / MOST_ROWS;
+    for (Index k = 0, step; k < l.depth; k += step) {
+        step = l.blocks > 1 ? l.depth : std::min(DEPTH, l.depth - k);
+        const Left part{l.row, l.inner, l.outer, l.blocks, step};
+        for (Index n = 0, m = 0; n < tiles; ++n) {  // tiles of about equal height
+            const Index height = (rows - m + tiles - n - 1) / (tiles - n);
+            tile_of<T>(height, a + m * l.row + k * l.inner, part, b + k * Vector<T>::panel, c + m * c_row,
+                       c_row, k ? nullptr : start);
+            m += height;
+        }
+    }
+}
+
+template <typename T>
+const T* zeros() {
+    static const T none[Vector<T>::panel] = {};
+    return none;
+}
+
+// (rows, rank) -> (panels, rows, panel), zeros behind the last component.
+template <typename T>
+void pack_panels(const T* matrix, Index rows, Index rank, T* packed) {
+    constexpr int P = Vector<T>::panel;
+    const Index panels = (rank + P - 1) / P;
+#pragma omp for schedule(static)
+    for (Index p = 0; p < panels; ++p) {
+        const Index count = std::min<Index>(P, rank - p * P);
+        for (Index n = 0; n < rows; ++n) {
+            T* to = packed + (p * rows + n) * P;
+            std::memcpy(to, matrix + n * rank + p * P, sizeof(T) * count);
+            std::memset(to + count, 0, sizeof(T) * (P - count));
+        }
+    }
+}
+
+// (rows, rank) -> (panels of rows, padded rank, panel): right side of a product that sums over the rank.
+template <typename T>
+void pack_transposed(const T* matrix, Index rows, Index rank, Index padded, T* packed) {
+    constexpr int P = Vector<T>::panel;
+#pragma omp for schedule(static)
+    for (Index t = 0; t < (rows + P - 1) / P; ++t) {
+        T* to = packed + t * padded * P;
+        std::memset(to, 0, sizeof(T) * padded * P);
+        for (Index r = 0; r < rank; ++r)
+            for (Index n = 0; n < std::min<Index>(P, rows - t * P); ++n) to[r * P + n] = matrix[(t * P + n) * rank + r];
+    }
+}
+
+// (positions, channels) -> (panels of channels, positions, panel). The columns of a plain matrix share few sets
+// of the first cache.
+template <typename T>
+void pack_channels(const T* x, Index positions, Index channels, T* packed) {
+    constexpr int P = Vector<T>::panel;
+    for (Index n = 0; n < positions; ++n)
+        for (Index c = 0; c < channels; c += P) {
+            const Index width = std::min<Index>(P, channels - c);
+            T* to = packed + (c / P * positions + n) * P;
+            if (width == P) {  // a copy of fixed size needs no call
+                std::memcpy(to, x + n * channels + c, sizeof(T) * P);
+                continue;
+            }
+            std::memcpy(to, x + n * channels + c, sizeof(T) * width);
+            std::memset(to + width, 0, sizeof(T) * (P - width));
+        }
+}
+
+// The three products with the channel factors --------------------------------------------------------------
+
+// z (panels, rows, panel) = x (rows, channels) matrix, the matrix as from `pack_panels`; panels of z stand `step`
+// numbers apart.
+template <typename T>
+void enter(Index rows, const T* x, Index channels, const T* packed, Index panels, T* z, Index step) {
+    constexpr int P = Vector<T>::panel;
+    const Left left{channels, 1, 0, 1, channels};
+#pragma omp for schedule(dynamic)
+    for (Index first = 0; first < rows; first += ROW_BLOCK)
+        for (Index p = 0; p < panels; ++p)
+            product(std::min(ROW_BLOCK, rows - first), x + first * channels, left, packed + p * channels * P,
+                    z + p * step + first * P, P, zeros<T>());
+}
+
+// out (rows, columns) = z matrix^T + bias, z as above, the matrix as from `pack_transposed`.
+template <typename T>
+void leave(Index rows, const T* z, Index step, Index panels, const T* packed, Index columns, const T* bias, T* out) {
+    constexpr int P = Vector<T>::panel;
+    const Left left{P, 1, step, panels, P};
+#pragma omp for schedule(dynamic)
+    for (Index first = 0; first < rows; first += ROW_BLOCK)
+        for (Index c = 0; c < columns; c += P) {
+            const Index count = std::min(ROW_BLOCK, rows - first), width = std::min<Index>(P, columns - c);
+            T start[P] = {}, spill[ROW_BLOCK * P];
+            if (bias) std::memcpy(start, bias + c, sizeof(T) * width);
+            T* to = width == P ? out + first * columns + c : spill;
+            product(count, z + first * P, left, packed + c * panels * P, to, width == P ? columns : P, start);
+            for (Index m = 0; to == spill && m < count; ++m)
+                std::memcpy(out + (first + m) * columns + c, spill + m * P, sizeof(T) * width);
+        }
+}
+
+// How the threads share a sum over positions: groups of panels, and slices of positions where panels are few.
+struct Shares {
+    Index groups, slices;
+    Shares(Index panels, Index threads) : groups(std::min(panels, threads)), slices(std::max<Index>(threads / groups, 1)) {}
+};
+
+// sums (slices, panels, channels, panel) += x^T (channels, rows) z, for gradients of the channel factors.
+template <typename T>
+void add_outer(Index rows, const T* x, Index channels, const T* z, Index step, Index panels, const Shares& shares,
+               T* packed, T* sums) {
+    constexpr int P = Vector<T>::panel;
+    const Index padded = (channels + P - 1) / P * P;
+#pragma omp for schedule(static)
+    for (Index item = 0; item < shares.groups * shares.slices; ++item) {
+        const Index group = item % shares.groups, slice = item / shares.groups;
+        const Index end = rows * (slice + 1) / shares.slices;
+        for (Index first = rows * slice / shares.slices, count; first < end; first += count) {
+            count = std::min(OUTER_DEPTH, end - first);
+            pack_channels(x + first * channels, count, channels, packed);
+            for (Index p = panels * group / shares.groups; p < panels * (group + 1) / shares.groups; ++p)
+                for (Index c = 0; c < padded; c += P)
+                    product<T>(P, packed + c * count, {1, P, 0, 1, count}, z + p * step + first * P,
+                               sums + ((slice * panels + p) * padded + c) * P, P, nullptr);
+        }
+    }
+}
+
+// (parts, panels, rows, panel), `part` and `panel_step` numbers apart, summed over the parts -> (rows, rank).
+template <typename T>
+void unpack_sums(const T* sums, Index parts, Index part, Index panel_step, Index rows, Index rank, T* out) {
+    constexpr int P = Vector<T>::panel;
+#pragma omp for schedule(static)
+    for (Index n = 0; n < rows; ++n)
+        for (Index r = 0; r < rank; r += P) {
+            T total[P] = {};
+            for (Index s = 0; s < parts; ++s)
+                for (Index i = 0; i < P; ++i) total[i] += sums[s * part + r / P * panel_step + n * P + i];
+            std::memcpy(out + n * rank + r, total, sizeof(T) * std::min<Index>(P, rank - r));
+        }
+}
+
+}  // namespace
