@@ -87,10 +87,10 @@ def _convolve(
     keep: bool,
 ) -> Tensor:
     """With a node in the graph where one is wanted, which keeps z for the backward pass if asked."""
-    layer, tensors = Layer(x.shape, geometry), (x, factors[1], factors[0] * weights, *factors[2:])
-    if _learns(*tensors, bias):
-        return Convolution.apply(layer, keep, bias, *tensors)
-    return native.forward(layer, *tensors[:3], tensors[3:], bias=bias, keep=False)[0]
+    layer, (last, u, *spatial) = Layer(x.shape, geometry), factors
+    if _learns(x, weights, *factors, bias):
+        return Convolution.apply(layer, keep, bias, x, u, last, weights, *spatial)
+    return native.forward(layer, x, u, last * weights, spatial, bias=bias, keep=False)[0]
 
 
 def _learns(*tensors: Tensor | None) -> bool:

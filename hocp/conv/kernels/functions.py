@@ -36,12 +36,16 @@ def _bias_gradient(grad: Tensor, needed: bool) -> Tensor | None:
 
 
 class Convolution(torch.autograd.Function):
-    """y of x, u, v and the factors; keeps x, and z if asked."""
+    """y of x, u, the factor of the output channels, lambda and the other factors.
+
+    Keeps x and, if asked, z. v = factor diag(lambda) is made twice, since it is as large as the output of a
+    layer with many channels and few positions.
+    """
 
     @staticmethod
     def forward(ctx: Any, layer: Layer, keep: bool, bias: Tensor | None, *tensors: Tensor) -> Tensor:
-        x, u, v, *factors = tensors
-        y, z = native.forward(layer, x, u, v, factors, bias=bias, keep=keep)
+        x, u, last, weights, *factors = tensors
+        y, z = native.forward(layer, x, u, last * weights, factors, bias=bias, keep=keep)
         ctx.layer = layer
         ctx.save_for_backward(z, *tensors)
         return y
@@ -53,14 +57,18 @@ class Convolution(torch.autograd.Function):
         if torch.is_grad_enabled():
             grads = _twin_gradients(lambda *each: _convolution(ctx.layer, *each), tensors, grad, needed)
         else:
-            x, u, v, *factors = tensors
-            grads = native.backward(ctx.layer, x, u, v, factors, z, grad, wants_x=needed[0])
+            x, u, last, weights, *factors = tensors
+            gradients = native.backward(ctx.layer, x, u, last * weights, factors, z, grad, wants_x=needed[0])
+            of_x, of_u, of_v, *others = gradients
+            grads = (of_x, of_u, of_v * weights, (of_v * last).sum(0), *others)
         return None, None, _bias_gradient(grad, ctx.needs_input_grad[2]), *grads
 
 
-def _convolution(layer: Layer, x: Tensor, u: Tensor, v: Tensor, *factors: Tensor) -> Tensor:
-    one, options = v.new_ones(v.shape[1]), {"bias": None, "groups": 1, "psi": None}
-    return Views().compute(x, one, (v, u, *factors), geometry=layer.geometry, **options)
+def _convolution(
+    layer: Layer, x: Tensor, u: Tensor, last: Tensor, weights: Tensor, *factors: Tensor
+) -> Tensor:
+    options = {"bias": None, "groups": 1, "psi": None}
+    return Views().compute(x, weights, (last, u, *factors), geometry=layer.geometry, **options)
 
 
 class Product(torch.autograd.Function):
@@ -122,4 +130,5 @@ def _rest(
     z = z.transpose(0, 1).reshape(batch, *size, -1)[..., : v.shape[1]]
     z = z if scale is None else z * scale + shift
     z = (torch.relu(z) if relu else z).movedim(-1, 1)
-    return _convolution(layer, z, torch.eye(v.shape[1], dtype=v.dtype), v, *factors)
+    one, rank = v.new_ones(v.shape[1]), v.shape[1]
+    return _convolution(layer, z, torch.eye(rank, dtype=v.dtype), v, one, *factors)
