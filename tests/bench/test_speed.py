@@ -9,8 +9,8 @@ from tests.bench import machine
 from tests.bench.calls import CALLS
 from tests.bench.measuring import facts, findings, ready, repeats
 
-#: Most that float32 may be off float64. In networks a ReLU whose input rounds to the other side of zero switches
-#: whole paths of the gradient; torch's dense ones were found to be off by 0.004.
+#: Most that float32 may be off float64. In networks a ReLU whose input rounds to the other side of zero
+#: switches whole paths of the gradient; torch's dense ones were found to be off by 0.004.
 TOLERANCE = {"layers": 1e-5, "networks": 2e-2}
 
 
