@@ -120,7 +120,8 @@ class ResNet18(nn.Module):
         self.layer1, self.layer2, self.layer3, self.layer4 = (
             _stage(c_in, c_out, family, stride) for c_in, c_out, stride in stages
         )
-        self.channels_last = family.channels_last
+        # In that format torch 2.13 writes behind the gradient of a strided 1x1 convolution of fewer channels.
+        self.channels_last = family.channels_last and channels[0] >= 8
         self.avgpool = GlobalMean(2 if per_frame else order)
         self.fc = nn.Linear(channels[-1], outputs)
         _initialise(self)
