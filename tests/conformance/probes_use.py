@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 
 import tensorly
@@ -106,11 +105,10 @@ def requirements(library):
 
 
 def _imported(module: str) -> set[str]:
-    """Top-level packages that the module's files import when they are imported; tests and functions aside."""
-    found, folder = set(), Path(find_spec(module).submodule_search_locations[0])
-    for file in folder.rglob("*.py"):
-        if "tests" not in file.relative_to(folder).parts:
-            found |= set(_at_import(ast.parse(file.read_text("utf-8"))))
+    """Top-level packages that the module's files import when it is imported; functions aside."""
+    found = set()
+    for file in _import_alone(module)["files"]:
+        found |= set(_at_import(ast.parse(Path(file).read_text("utf-8"))))
     return found - {module.split(".")[0]}
 
 
@@ -129,7 +127,7 @@ def _normal(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-#: Imports a module and prints what changed: warnings, words on the streams, global state.
+#: Imports a module and prints what changed: warnings, words on the streams, global state; and the files loaded.
 _WATCH = """
 import contextlib, io, json, sys, warnings
 import torch, tensorly
@@ -141,7 +139,10 @@ with warnings.catch_warnings(record=True) as seen, contextlib.redirect_stdout(io
     warnings.simplefilter("always")
     __import__(sys.argv[1])
 changed = [f"{a} became {b}" for a, b in zip(before, state()) if a != b]
-print(json.dumps({"said": [str(w.message) for w in seen] + said.getvalue().splitlines(), "changed": changed}))
+own = [m for name, m in sys.modules.items() if f"{name}.".startswith(f"{sys.argv[1]}.")]
+files = [m.__file__ for m in own if m.__file__]
+said = [str(w.message) for w in seen] + said.getvalue().splitlines()
+print(json.dumps({"said": said, "changed": changed, "files": files}))
 """
 
 

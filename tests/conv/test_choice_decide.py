@@ -79,24 +79,27 @@ def test_where_nothing_is_known_views_is_taken_and_said_so(call):
     assert decision.taken == "views" and decision.why.startswith("nothing is known")
 
 
-@pytest.mark.parametrize(("call", "form"), [
+CHAINS = ("fused", "views")  # the first where there is a compiler
+
+
+@pytest.mark.parametrize(("call", "forms"), [
     # The other forms take at least 1.4 times as long in every measurement that we made.
-    (replace(CLIP, training=True), "views"),
-    (replace(CLIP, training=True, channels_last=True), "views"),
-    (replace(IMAGE, size=(56, 56), rank=512, training=True), "dense"),
-    (replace(IMAGE, size=(56, 56), rank=512), "dense"),
-    (Call(4, 512, 512, 1, 3072, (7, 7), Geometry((3, 3), padding=1), training=True), "views"),
-    (Call(4, 512, 512, 1, 3072, (7, 7), Geometry((3, 3), padding=1), channels_last=True), "views"),
-    (Call(4, 16, 16, 1, 128, (28, 28), Geometry((3, 3), padding=1), training=True), "dense"),
+    (replace(CLIP, training=True), CHAINS),
+    (replace(CLIP, training=True, channels_last=True), CHAINS),
+    (replace(IMAGE, size=(56, 56), rank=512, training=True), ("dense",)),
+    (replace(IMAGE, size=(56, 56), rank=512), ("dense",)),
+    (Call(4, 512, 512, 1, 3072, (7, 7), Geometry((3, 3), padding=1), training=True), CHAINS),
+    (Call(4, 512, 512, 1, 3072, (7, 7), Geometry((3, 3), padding=1), channels_last=True), CHAINS),
+    (Call(4, 16, 16, 1, 128, (28, 28), Geometry((3, 3), padding=1), training=True), ("dense",)),
 ])  # fmt: skip
-def test_the_shipped_model_knows_the_clear_cases(call, form):
-    assert decide(call).taken == form
-    assert decide(replace(call, psi=True)).taken != "dense"
+def test_the_shipped_model_knows_the_clear_cases(call, forms):
+    assert decide(call).taken in forms
+    assert decide(replace(call, psi="other")).taken not in ("dense", "fused")
 
 
 @given(
     training=st.booleans(), last=st.booleans(), rank=st.integers(1, 600), side=st.integers(1, 60),
-    order=st.integers(1, 5), psi=st.booleans(), kept=st.booleans(), batch=st.integers(0, 40),
+    order=st.integers(1, 5), psi=st.sampled_from(["", "batch norm", "relu", "other"]), kept=st.booleans(), batch=st.integers(0, 40),
     groups=st.sampled_from([1, 2]), threads=st.integers(1, 64),
 )  # fmt: skip
 def test_every_call_gets_a_form_that_can_compute_it(
@@ -110,7 +113,7 @@ def test_every_call_gets_a_form_that_can_compute_it(
     assert choose(call).supports(call) is None
     assert all(other == call or str(other) != str(call) for other in (
         replace(call, rank=rank + 1), replace(call, kept=not kept), replace(call, training=not training),
-        replace(call, geometry=Geometry((3,) * order, padding=1, stride=2)), replace(call, psi=not psi),
+        replace(call, geometry=Geometry((3,) * order, padding=1, stride=2)), replace(call, psi=f"{psi}!"),
         replace(call, geometry=Geometry((3,) * order, padding=1, padding_mode="circular")),
         replace(call, channels_last=not last), replace(call, threads=threads + 1), replace(call, groups=4),
         replace(call, dtype=torch.float64), replace(call, batch=batch + 1), replace(call, device="cuda"),
@@ -166,7 +169,7 @@ def test_tune_measures_every_distinct_call_and_leaves_the_network_as_it_was(tuni
     net, x = network().train(backward), torch.randn(2, 3, 8, 8)
     before = copy.deepcopy(net.state_dict())
     decisions = tune(net, x, backward=backward, rounds=1)
-    assert [decision.call.psi for decision in decisions] == [False, True, False]  # the last two are alike
+    assert [decision.call.psi for decision in decisions] == ["", "batch norm", ""]  # the last two are alike
     assert all(decision.why.endswith("as measured on this machine") for decision in decisions)
     assert all(decision.call.training == backward for decision in decisions)
     assert decisions[0].call == replace(decisions[0].call, kept=not backward)
