@@ -99,7 +99,8 @@ def test_the_shipped_model_knows_the_clear_cases(call, forms):
 
 @given(
     training=st.booleans(), last=st.booleans(), rank=st.integers(1, 600), side=st.integers(1, 60),
-    order=st.integers(1, 5), psi=st.sampled_from(["", "batch norm", "relu", "other"]), kept=st.booleans(), batch=st.integers(0, 40),
+    order=st.integers(1, 5), psi=st.sampled_from(["", "batch norm", "relu", "other"]), kept=st.booleans(),
+    batch=st.integers(0, 40),
     groups=st.sampled_from([1, 2]), threads=st.integers(1, 64),
 )  # fmt: skip
 def test_every_call_gets_a_form_that_can_compute_it(
