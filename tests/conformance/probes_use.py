@@ -127,7 +127,7 @@ def _normal(name: str) -> str:
     return name.lower().replace("_", "-").replace(".", "-")
 
 
-#: Imports a module and prints what it loaded and changed: files; warnings, words on the streams, global state.
+#: Imports a module and prints what it loads and changes: files, warnings, words on the streams, global state.
 _WATCH = """
 import contextlib, io, json, sys, warnings
 import torch, tensorly
