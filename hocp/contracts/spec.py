@@ -1,11 +1,13 @@
 """From the configuration to runs: which there are, and everything that decides one, as a JSON value.
 
-A run is named ``<dataset>.<method>.f<fold>.s<seed>``. Its specification holds all that training reads, so
-that the same specification and the same data give the same model.
+A run is named ``<dataset>.<method>.f<fold>.s<seed>``, with ``.g<groups>`` before the fold where it is trained
+on some groups (people, sessions) only. Its specification holds all that training reads, so that the same
+specification and the same data give the same model.
 """
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any, NamedTuple
 
 from hocp.contracts.manifest import DATASETS
@@ -29,15 +31,17 @@ TRANSDUCTIONS = {"hocp_resnet18": "hocp_resnet18_3d"}
 
 
 class Run(NamedTuple):
-    """Name of one run; `str(run)` is the folder it writes."""
+    """Name of one run; `str(run)` is the folder it writes. With `groups`, it is trained on so many only."""
 
     dataset: str
     method: str
     fold: int
     seed: int
+    groups: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.dataset}.{self.method}.f{self.fold}.s{self.seed}"
+        few = "" if self.groups is None else f".g{self.groups}"
+        return f"{self.dataset}.{self.method}{few}.f{self.fold}.s{self.seed}"
 
     @classmethod
     def parse(cls, text: str) -> "Run":
@@ -48,21 +52,28 @@ class Run(NamedTuple):
         ValueError
             If the text is no run name.
         """
-        match = re.fullmatch(r"(\w+)\.(\w+)\.f(\d+)\.s(\d+)", text)
+        match = re.fullmatch(r"(\w+)\.(\w+)(?:\.g(\d+))?\.f(\d+)\.s(\d+)", text)
         if match is None or match[1] not in DATASETS:
             raise ValueError(
                 f"run {text!r}: expected <dataset>.<method>.f<fold>.s<seed>, dataset one of {DATASETS}"
             )
-        return cls(match[1], match[2], int(match[3]), int(match[4]))
+        groups = None if match[3] is None else int(match[3])
+        return cls(match[1], match[2], int(match[4]), int(match[5]), groups)
 
 
 def runs(config: Mapping[str, Any]) -> Iterator[Run]:
-    """All runs of a configuration, in its order; AFEW-VA has one a fold, the others fold 0 only."""
+    """All runs of a configuration, in its order; AFEW-VA has one a fold, the others fold 0 only.
+
+    Those of ``training_groups``, which are trained on some groups only, come last.
+    """
     for dataset, methods in config["experiments"].items():
         for method in methods:
             for fold in folds(config, dataset):
                 for seed in config["seeds"]:
                     yield Run(dataset, method, fold, seed)
+    few = config.get("training_groups")
+    for method, groups, seed in product(few["methods"], few["counts"], config["seeds"]) if few else ():
+        yield Run(few["dataset"], method, 0, seed, groups)
 
 
 def folds(config: Mapping[str, Any], dataset: str) -> list[int]:
@@ -79,8 +90,9 @@ def resolve(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``run, dataset, method, fold, seed, network {name, width}, start {kind, run}, training {...}``;
-        ``start.kind`` is "scratch", "finetune" or "transduce", ``start.run`` the run it starts from or None.
+        ``run, dataset, method, fold, seed, groups, network {name, width}, start {kind, run},
+        training {...}``; ``start.kind`` is "scratch", "finetune" or "transduce", ``start.run`` the run it
+        starts from or None.
 
     Raises
     ------
@@ -106,7 +118,7 @@ def resolve(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 
 def _start(config, run: Run, experiment: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """Where the parameters come from: a run of the same seed, and of the same fold within one data set."""
+    """Where parameters come from: a run of the same seed; within a data set of the same fold and groups."""
     start = experiment.get("start")
     if not start:
         return {"kind": "scratch", "run": None}
@@ -123,8 +135,13 @@ def _start(config, run: Run, experiment: Mapping[str, Any], where: str) -> dict[
             f"not {wanted}; finetune keeps the network, transduce knows {', '.join(TRANSDUCTIONS)}"
         )
     _no_circle(config, run, where)
-    fold = run.fold if dataset == run.dataset else folds(config, dataset)[0]
-    return {"kind": kind, "run": str(Run(dataset, method, fold, run.seed))}
+    if dataset != run.dataset:
+        return {"kind": kind, "run": str(Run(dataset, method, folds(config, dataset)[0], run.seed))}
+    if run.groups is not None and method not in config["training_groups"]["methods"]:
+        raise ValueError(
+            f"training_groups.methods: {run.method} starts from {method}, which has to be there too"
+        )
+    return {"kind": kind, "run": str(Run(dataset, method, run.fold, run.seed, run.groups))}
 
 
 def _no_circle(config, run: Run, where: str) -> None:

@@ -10,7 +10,7 @@ import torch
 
 from hocp.clips import MEMORY, NO_EXPRESSION, Prepared
 from hocp.contracts import files, record
-from hocp.learning import facts, parallel, start
+from hocp.learning import facts, parallel, parts, start
 from hocp.learning.losses import AFFECT
 from hocp.learning.predict import predict
 from hocp.learning.train_command import part_of, prepared
@@ -64,14 +64,14 @@ def evaluate(
         **facts.surroundings(parallel.describe(device)),
         "finished": facts.now(),
     }
-    parts = {part: len(data.part(part, spec["fold"])) for part in ("train", "val", "test")}
+    items = {part: len(parts.position(data, part, spec)) for part in ("train", "val", "test")}
     facts.write(
         folder / "record.json",
         {
             **trained,
             "schema": facts.EVALUATED,
             "predictions_sha256": files.sha256(folder / "predictions.npz"),
-            "items": parts,
+            "items": items,
             "evaluation": evaluation,
         },
     )

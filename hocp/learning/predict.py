@@ -14,9 +14,8 @@ from hocp.clips import Frames, Prepared, Windows, normalise
 FRAMES_A_BATCH = 128
 
 
-def source_of(data: Prepared, part: str, *, fold: int, frames: int, order: int) -> Frames | Windows:
+def source_of(data: Prepared, position: Tensor, *, frames: int, order: int) -> Frames | Windows:
     """Single frames for a network of order 2, windows for one of order 3."""
-    position = data.part(part, fold)
     return Frames(data, position) if order == 2 else Windows(data, position, frames=frames)
 
 

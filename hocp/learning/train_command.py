@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from hocp.clips import MEMORY, Prepared
 from hocp.contracts import files, record
-from hocp.learning import facts, parallel, start
+from hocp.learning import facts, parallel, parts, start
 from hocp.learning.checkpoint import Checkpoints
 from hocp.learning.history import History
 from hocp.learning.loop import NonFinite, Trainer
@@ -109,8 +109,8 @@ def prepared(folder: Path, spec: dict[str, Any], *, memory: int = MEMORY) -> Pre
 
 
 def part_of(data: Prepared, part: str, spec: dict[str, Any], order: int):
-    """Frames or windows of one part of the run's fold."""
-    return source_of(data, part, fold=spec["fold"], frames=spec["training"]["frames"], order=order)
+    """Frames or windows of one part of a run."""
+    return source_of(data, parts.position(data, part, spec), frames=spec["training"]["frames"], order=order)
 
 
 def identity(spec: dict[str, Any], data: Prepared, folder: Path | None) -> dict[str, Any]:

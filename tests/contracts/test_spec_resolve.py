@@ -30,6 +30,14 @@ CONFIG = {
     },
 }
 
+FEWER = copy.deepcopy(CONFIG) | {
+    "training_groups": {"dataset": "sewa", "methods": ["hocp", "tuned"], "counts": [3]}
+}
+FEWER["experiments"]["sewa"] = {
+    "hocp": {"network": "hocp_resnet18", "start": {"finetune": "affectnet.hocp"}},
+    "tuned": {"network": "hocp_resnet18", "start": {"finetune": "sewa.hocp"}},
+}
+
 
 def changed(path, value):
     """CONFIG with one value replaced."""
@@ -55,8 +63,27 @@ def test_runs_cover_methods_folds_and_seeds_in_order():
 
 
 def test_names_read_back():
-    for run in spec.runs(CONFIG):
+    for run in spec.runs(FEWER):
         assert Run.parse(str(run)) == run
+
+
+def test_runs_on_fewer_groups_come_last_and_start_within_the_same_groups():
+    named = [str(run) for run in spec.runs(FEWER)]
+    whole = {key: value for key, value in FEWER.items() if key != "training_groups"}
+    assert named[:-4] == [str(run) for run in spec.runs(whole)]
+    assert named[-4:] == [
+        "sewa.hocp.g3.f0.s0", "sewa.hocp.g3.f0.s7", "sewa.tuned.g3.f0.s0", "sewa.tuned.g3.f0.s7",
+    ]  # fmt: skip
+    assert spec.resolve(FEWER, Run("sewa", "hocp", 0, 7, 3))["start"]["run"] == "affectnet.hocp.f0.s7"
+    found = spec.resolve(FEWER, Run("sewa", "tuned", 0, 7, 3))
+    assert found["start"]["run"] == "sewa.hocp.g3.f0.s7" and found["groups"] == 3
+
+
+def test_a_start_on_fewer_groups_that_is_not_run_is_refused():
+    config = copy.deepcopy(FEWER)
+    config["training_groups"]["methods"] = ["tuned"]
+    with pytest.raises(ValueError, match="tuned starts from hocp, which has to be there too"):
+        spec.resolve(config, Run("sewa", "tuned", 0, 0, 3))
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,26 @@ def write_runs(path: Path, convention: str = "pooled") -> None:
     files.write_csv(path, record.RUNS, rows)
 
 
+def write_groups(root: Path) -> None:
+    """Runs on 2 and on 4 sessions, two seeds each, CCC 0.1 a session; and a manifest with 8 in training."""
+    rows = [
+        {"run": str(Run("sewa", method, 0, seed, count)), "dataset": "sewa", "method": method,
+         "data": "generated", "fold": 0, "seed": seed, "convention": "pooled", "dimension": dimension,
+         "metric": "ccc", "value": 0.1 * count + 0.01 * seed}
+        for method in ("hocp", "hocp_scratch", "hocp_transduction")
+        for count in (2, 4) for seed in (0, 1) for dimension in ("valence", "arousal")
+    ]  # fmt: skip
+    files.write_csv(root / "tables" / "groups.csv", record.RUNS, rows)
+    folder = root / "data" / "sessions"
+    write_dataset(folder, "sewa")
+    table = [
+        manifest.Item(item=f"s{k}", dataset="sewa", split="test" if k > 7 else "train", group=f"S{k % 10}",
+                      row=k, valence=0.0, arousal=0.0)
+        for k in range(10)
+    ]  # fmt: skip
+    manifest.write(folder / "manifest.csv", table)
+
+
 def write_scenario(root: Path) -> Path:
     """All of the above below `root`, in the layout of a scenario."""
     for dataset in manifest.DATASETS:
@@ -160,5 +180,6 @@ def write_scenario(root: Path) -> Path:
     write_ranks(root / "runs" / "affectnet.hocp_lasso.f0.s0" / "ranks.csv")
     write_cost(root / "bench" / "cost.csv")
     write_runs(root / "tables" / "runs.csv")
+    write_groups(root)
     write_speed(root / "bench" / "speed.csv")
     return root

@@ -28,6 +28,8 @@ def commands(scenario: Path) -> dict[str, list]:
                        "--manifest", sewa / "manifest.csv", "--crops", sewa / "crops.h5"],
         "training": ["--histories", *sorted(scenario.glob("runs/*/history.csv")), "--manifests", *manifests],
         "pareto": ["--runs", scenario / "tables" / "runs.csv"],
+        "groups": ["--groups", scenario / "tables" / "groups.csv", "--runs", scenario / "tables" / "runs.csv",
+                   "--manifest", scenario / "data" / "sessions" / "manifest.csv"],
         "pareto_time": speed,
         "latency": speed,
         "roofline": speed,

@@ -21,7 +21,9 @@ def folder(tmp_path_factory) -> Path:
     return suite.copy(tmp_path_factory.mktemp("plan"))
 
 
-@pytest.mark.parametrize(("scenario", "runs"), [("config", 39), ("smoke", None), ("gpu", 117)])
+@pytest.mark.parametrize(
+    ("scenario", "runs"), [("config", 42), ("smoke", None), ("gpu", 135), ("study", 175)]
+)
 def test_whole_graph(folder, scenario, runs):
     answer = suite.snakemake(folder, "-n", "all", "--configfile", f"config/{scenario}.yaml")
     assert answer.returncode == 0, answer.stdout

@@ -48,6 +48,8 @@ pathvars:
 
 #: Run -> everything that decides it; training gets this and nothing else of the configuration.
 SPECS = {str(run): spec.resolve(CONFIG, run) for run in spec.runs(CONFIG)}
+#: Runs that are trained on the whole training part: those of tables.
+WHOLE = [run for run, values in SPECS.items() if values["groups"] is None]
 LASSO = {run for run, values in SPECS.items() if values["training"]["lasso"] > 0}
 
 
@@ -73,6 +75,7 @@ BENCH = sorted(map(str, Path("tests/bench").glob("*.py")))
 ENVIRONMENT = "../../environment.yml"
 PUBLISHED = "results/published/paper.yaml"
 RUNS = "<results>/tables/runs.csv"
+GROUPS = "<results>/tables/groups.csv"
 COST = "<results>/bench/cost.csv"
 LAYERS = "<results>/bench/layers.json"
 SPEED = "<results>/bench/speed.csv"

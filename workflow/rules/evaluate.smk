@@ -32,8 +32,8 @@ rule evaluate_run:
 
 rule score:
     input:
-        records=expand(rules.evaluate_run.output.record, run=SPECS),
-        predictions=expand(rules.evaluate_run.output.predictions, run=SPECS),
+        records=expand(rules.evaluate_run.output.record, run=WHOLE),
+        predictions=expand(rules.evaluate_run.output.predictions, run=WHOLE),
         code=sources("hocp.learning.score_command"),
     output:
         RUNS,
@@ -53,3 +53,17 @@ rule score:
         "Collecting the metrics of all runs"
     shell:
         "python -m hocp score --runs {params.folders:q} --out {output:q} > {log:q} 2>&1"
+
+
+# The same of the runs that are trained on some groups only; they have no place in the paper's tables.
+use rule score as score_groups with:
+    input:
+        records=expand(rules.evaluate_run.output.record, run=sorted(set(SPECS) - set(WHOLE))),
+        predictions=expand(rules.evaluate_run.output.predictions, run=sorted(set(SPECS) - set(WHOLE))),
+        code=sources("hocp.learning.score_command"),
+    output:
+        GROUPS,
+    log:
+        "<logs>/score_groups.log",
+    benchmark:
+        "<benchmarks>/score_groups.tsv"

@@ -3,7 +3,7 @@
 
 def predictions_of(dataset):
     """Predictions of all runs on a data set, on the first fold and seed."""
-    runs = [run for run, s in SPECS.items() if s["dataset"] == dataset and s["seed"] == CONFIG["seeds"][0]]
+    runs = [run for run in WHOLE if dataset_of(run) == dataset and SPECS[run]["seed"] == CONFIG["seeds"][0]]
     fold = min(SPECS[run]["fold"] for run in runs)
     return expand(
         rules.evaluate_run.output.predictions,
@@ -12,7 +12,7 @@ def predictions_of(dataset):
 
 
 MANIFESTS = expand(rules.prepare.output.manifest, dataset=DATASETS)
-HISTORIES = expand(rules.train_run.output.history, run=SPECS)
+HISTORIES = expand(rules.train_run.output.history, run=WHOLE)
 
 #: Figure -> what it reads, each file under the name of the option that takes it.
 FIGURES = {
@@ -31,6 +31,7 @@ FIGURES = {
     "fig_pareto_time": {"speed": SPEED},
     "fig_latency": {"speed": SPEED},
     "fig_roofline": {"speed": SPEED},
+    "fig_groups": {"groups": GROUPS, "runs": RUNS, "manifest": "<results>/data/sewa/manifest.csv"},
     "fig_va_plane": {"manifests": MANIFESTS},
     "fig_faces": {"manifests": MANIFESTS, "crops": expand(rules.prepare.output.crops, dataset=DATASETS)},
 }
