@@ -4,30 +4,19 @@ Source: Kossaifi et al. 2019 (arXiv 1901.02839) and the layouts that public load
 """
 
 import argparse
-import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data_prep import avec, labels, sewa_report, splits
+from data_prep import avec, avec_layout, labels, sewa_layout, sewa_report, splits
 from data_prep.options import delay, flag, margin, positive
 from data_prep.record import Face, Plan, Quarantine, Release, Scale
-from data_prep.sewa_segment import DIMENSIONS, NAME, RATE, Segment
+from data_prep.sewa_segment import DIMENSIONS, NAME, RATE
 from data_prep.tree import Tree
 
 RELEASES = ("auto", "basic", "avec2019", "avec2018", "avec2017")
-_FILE = re.compile(rf"(?P<folder>(?:.*/)?)(?P<name>{NAME.pattern})(?P<rest>[-./_].*)")
-_KINDS = (
-    (r"\.avi|\.mp4|-Video\.zip", "video"),
-    (r"-Landmarks\.zip", "landmarks"),
-    (r"(?P<folder>-Landmarks)/\d+\.txt", "landmarks"),
-    (r"-Valence\.zip|_Valence_{modality}_Aligned\.csv", "valence"),
-    (r"-Arousal\.zip|_Arousal_{modality}_Aligned\.csv", "arousal"),
-    (r"-Liking\.zip|_Liking_{modality}_Aligned\.csv", "liking"),
-    (r"/metadata\.ini", "metadata"),
-)
-_UNREAD = {"metadata", "liking"}  # what alone makes no segment
+ENOUGH = 10  # segments of a culture that tell its scale
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -63,8 +52,8 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
     ValueError
         If there is neither with a video, or not the release that was asked for.
     """
-    segments, archives = _segments(tree, options.modality)
-    challenges = avec.found(tree)
+    segments, archives = sewa_layout.segments(tree, options.modality)
+    challenges = avec_layout.found(tree)
     there = ["basic"] * bool(segments) + [f"avec{year}" for year in sorted(challenges, reverse=True)]
     chosen = _chosen(tree, there, options.release)
     unread = [f"{name} is here too and was not read (--release)" for name in there if name != chosen]
@@ -87,40 +76,6 @@ def _chosen(tree: Tree, there: Sequence[str], wanted: str) -> str:
     if wanted not in ("auto", *there):
         raise ValueError(f"{tree.root}: no {wanted} there; expected --release auto or {', '.join(there)}")
     return there[0] if wanted == "auto" else wanted
-
-
-def _segments(tree: Tree, modality: str) -> tuple[list[Segment], list[str]]:
-    """Segments, unless none has a video, and the archives and tables that hold their data."""
-    found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
-    archives = set()
-    for path in tree.files:
-        if match := _FILE.fullmatch(path):
-            kind, place = _kind(path, match["rest"], modality)
-            home = re.sub(rf"(?:{match['name']}(?:-\w+)?/)+$", "", match["folder"])
-            if kind:
-                found[match["name"], home].setdefault(kind, place)
-                archives |= {path} if place == path and kind != "liking" else set()
-    found = {key: files for key, files in found.items() if set(files) - _UNREAD}
-    filmed = any("video" in files for files in found.values())
-    return (_in_order(found), sorted(archives)) if filmed else ([], [])
-
-
-def _kind(path: str, rest: str, modality: str) -> tuple[str, str]:
-    """What a file is, by what follows the segment's name, and its place; empty for all others."""
-    for pattern, kind in _KINDS:
-        if match := re.fullmatch(pattern.replace("{modality}", modality), rest, re.IGNORECASE):
-            return kind, path.rsplit("/", 1)[0] if "folder" in match.groupdict() else path
-    return "", ""
-
-
-def _in_order(found: Mapping[tuple[str, str], Mapping[str, str]]) -> list[Segment]:
-    """Segments by name; of one that is there twice the first stays."""
-    segments: list[Segment] = []
-    first: dict[str, str] = {}
-    for (name, home), files in sorted(found.items()):
-        segments.append(Segment(name, files, repeated=(home or "./") if name in first else ""))
-        first.setdefault(name, home)
-    return segments
 
 
 def aspect(pixels: np.ndarray, options: argparse.Namespace) -> float:
@@ -159,14 +114,39 @@ def _overlaps(step: int) -> Callable[[Face], None]:
 
 
 def scale(faces: Sequence[Face]) -> Scale:
-    """Scale of the labels, measured: the paper says [0, 1], other fusions are signed, as AVEC's are."""
+    """
+    Scale of the labels, measured: the paper says [0, 1], other fusions are signed, as AVEC's are.
+
+    Raises
+    ------
+    ValueError
+        If valence and arousal disagree, or a whole culture has no negative label among signed ones.
+    """
     if faces[0].part:
         return avec.scale(faces)
-    ranges = {}
-    for what in DIMENSIONS:
-        values = [getattr(face, what) for face in faces]
-        ranges[what] = min(values), max(values)
-    return labels.unit_or_signed(ranges)
+    found = labels.unit_or_signed(_ranges(faces))
+    if found.factor == 1:
+        _no_mixture(faces)
+    return found
+
+
+def _ranges(faces: Sequence[Face]) -> dict[str, tuple[float, float]]:
+    values = {what: [getattr(face, what) for face in faces] for what in DIMENSIONS}
+    return {what: (min(own), max(own)) for what, own in values.items()}
+
+
+def _no_mixture(faces: Sequence[Face]) -> None:
+    """Stop if a culture of some size stands out by labels on [0, 1]: segments are chosen for high and for low."""
+    cultures = defaultdict(list)
+    for face in faces:
+        cultures[NAME.fullmatch(face.clip)["culture"]].append(face)
+    for culture, own in sorted(cultures.items()):
+        segments, ranges = {face.clip for face in own}, _ranges(own)
+        if len(segments) >= ENOUGH and min(low for low, _ in ranges.values()) >= 0:
+            raise ValueError(
+                f"labels have no common scale: the {len(segments)} segments of {culture} have no negative label, "
+                "others have. Is the folder a mixture of two releases?"
+            )
 
 
 def plan(faces: Sequence[Face], options: argparse.Namespace) -> Plan:

@@ -47,7 +47,7 @@ def _missing(segments: Sequence[Segment]) -> list[str]:
 def _rates(rates: Mapping[str, int]) -> list[str]:
     odd = sum(count for rate, count in rates.items() if rate not in ("none", f"{RATE:g}"))
     looked = sum(rates.values())
-    return [f"{odd} of {looked} containers do not state {RATE:g} frames a second, which times count by"] * (
+    return [f"{odd} of {looked} containers do not state {RATE:g} frames a second, by which times count"] * (
         odd > 0
     )
 

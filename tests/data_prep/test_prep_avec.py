@@ -1,5 +1,7 @@
 """AVEC's subsets of SEWA: which label belongs to which frame, who is on which side, and what is left out."""
 
+import json
+import shlex
 import shutil
 from fractions import Fraction
 
@@ -8,8 +10,9 @@ import numpy as np
 import pytest
 from mini_releases import AVEC_HEADER, avec, gold, options, pack_zip, points, prepared, recording, video, write
 
-from data_prep import avec as reader
-from data_prep import avec_labels, avec_recording, sewa
+
+from data_prep import __main__ as command_line
+from data_prep import avec_labels, avec_layout, avec_recording, sewa
 from data_prep.avec_boxes import Tracked
 from data_prep.record import Quarantine
 from data_prep.tree import Tree
@@ -236,7 +239,7 @@ def test_year_without_its_folder(tmp_path, names, titled, year):
     for name in names:
         write(tmp_path, f"x/video/{name}.avi", "")
         write(tmp_path, f"x/labels/{name}.csv", gold(name, 2, header=AVEC_HEADER if titled else ""))
-    assert list(reader.found(Tree(tmp_path))) == [year]
+    assert list(avec_layout.found(Tree(tmp_path))) == [year]
 
 
 def test_archives_are_read_in_place(tmp_path):
@@ -373,3 +376,21 @@ def test_delays_are_tenths_of_seconds(text, capsys):
     with pytest.raises(SystemExit):
         options("sewa", "--label-delay", text)
     assert "steps of 0.1" in capsys.readouterr().err
+
+
+def test_prepared_from_the_command_line_as_the_configuration_writes_it(tmp_path, capsys):
+    """The options of `data.prepare.sewa`, written as workflow/rules/common.smk writes them."""
+    avec(tmp_path / "a")
+    values = {"release": "avec2019", "label_delay": 0.1, "drop_leading_zeros": True, "boxes": "", "frame_step": 5}
+    written = " ".join(f"--{name.replace('_', '-')} {json.dumps(value)}" for name, value in values.items())
+    command = f"prepare sewa --source {tmp_path}/a --out {tmp_path}/out --data generated --side 16 {written}"
+    assert command_line.main([*shlex.split(command), "--processes", "1"]) == 0
+    text = capsys.readouterr().out
+    assert "AVEC 2019 (SEWA subset), labels moved 0.1 s to the start, without the zeros at the start" in text
+    assert "signed = 1 x native +0" in text and "Devel is tested" in text
+
+
+def test_check_finds_it_there(tmp_path, capsys):
+    avec(tmp_path / "a", 2017)
+    assert command_line.main(["check", f"sewa={tmp_path / 'a'}"]) == 0
+    assert capsys.readouterr() == ("", "")

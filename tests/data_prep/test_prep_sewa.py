@@ -22,7 +22,7 @@ from mini_releases import (
 
 from data_prep import sewa as reader
 from data_prep import sewa_files
-from data_prep.record import Quarantine
+from data_prep.record import Face, Quarantine, Scale
 from data_prep.tree import Tree
 from hocp.contracts import manifest
 
@@ -323,7 +323,7 @@ def test_what_was_recognised_is_said(tmp_path):
         "video as .avi: 6", "landmarks as archive: 5", "valence as archive: 6", "liking as archive: 1",
         "container of 50 frames a second: 5", "container of 25 frames a second: 1",
         "6 segments, expected 538", f"1 segments without landmarks, e.g. {name}",
-        "1 of 6 containers do not state 50 frames a second, which times count by",
+        "1 of 6 containers do not state 50 frames a second, by which times count",
         "value columns: r1, r2, r3, r4, r5",
     } <= set(release.notes)  # fmt: skip
     assert not any("Liking" in archive for archive in release.archives), "what is not used is not hashed"
@@ -345,3 +345,24 @@ def test_basic_comes_before_a_challenge_beside_it(tmp_path):
     basic = reader.locate(tree, options("sewa"))
     assert basic.name.startswith("SEWA Basic") and "avec2018 is here too and was not read (--release)" in basic.notes
     assert reader.locate(tree, options("sewa", "--release", "avec2018")).name == "AVEC 2018 (SEWA subset)"
+
+
+@pytest.mark.parametrize(("segments", "low", "stops"), [(10, 0.0, True), (9, 0.0, False), (10, -0.01, False)])
+def test_a_culture_on_another_scale_stops(segments, low, stops):
+    def face(culture: int, number: int, value: float) -> Face:
+        name = f"SAH_C{culture}_S{number:03d}_P{2 * number:03d}_VC1_000001_000009"
+        return Face(item=name, clip=name, valence=value, arousal=value)
+
+    faces = [face(1, n, -0.6) for n in range(12)] + [face(2, 50 + n, 0.5) for n in range(segments - 1)]
+    faces.append(face(2, 99, low))
+    if not stops:
+        assert reader.scale(faces) == Scale(1.0, 0.0)
+        return
+    with pytest.raises(ValueError, match="the 10 segments of C2 have no negative label"):
+        reader.scale(faces)
+
+
+def test_a_release_on_the_unit_interval_is_no_mixture():
+    name = "SAH_C1_S001_P001_VC1_000001_000009"
+    faces = [Face(item=f"{n}", clip=name, valence=n / 20, arousal=n / 20) for n in range(20)]
+    assert reader.scale(faces) == Scale(2.0, -1.0)
