@@ -5,7 +5,9 @@ Source: guidelines of the challenges, Ringeval et al. 2019 (arXiv 1907.11510), a
 
 import argparse
 from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
+
 from data_prep import avec_report, splits
 from data_prep.archive import split
 from data_prep.avec_layout import Found
@@ -93,8 +95,8 @@ def scale(faces: Sequence[Face]) -> Scale:
     values = [value for face in faces for value in (face.valence, face.arousal)]
     if min(values) >= 0 and float(np.mean(values)) > _RESCALED:
         raise ValueError(
-            f"labels from {min(values):.3f} to {max(values):.3f} with a mean of {np.mean(values):.3f}: the gold "
-            "labels of AVEC are signed and near zero; is the folder a rescaled copy?"
+            f"labels from {min(values):.3f} to {max(values):.3f} with a mean of {np.mean(values):.3f}: the "
+            "gold labels of AVEC are signed and near zero; is the folder a rescaled copy?"
         )
     return Scale(1.0, 0.0)
 
@@ -111,10 +113,10 @@ def plan(faces: Sequence[Face], options: argparse.Namespace) -> Plan:
         If there are not two usable speakers of Train and one of Devel.
     """
     speakers = {face.group: face.stratum for face in faces if face.part == "train"}
-    if len(speakers) < 2 or not any(face.part == "test" for face in faces):
+    tested = {face.group for face in faces if face.part == "test"}
+    if len(speakers) < 2 or not tested:
         raise ValueError(
-            f"{len(speakers)} usable recordings of Train and "
-            f"{len({face.group for face in faces if face.part == 'test'})} of Devel; expected at least 2 and 1"
+            f"usable recordings: {len(speakers)} of Train, {len(tested)} of Devel; expected at least 2 and 1"
         )
     ratio = splits.RATIOS[options.split] - 1  # parts of which one is for validation
     watched = _watched(speakers, ratio, options.seed)

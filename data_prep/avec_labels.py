@@ -79,8 +79,8 @@ class Gold:
         Raises
         ------
         Quarantine
-            ``frame_gap`` if the row is missing between others, ``dup_key`` if it stands twice; ``label_null``,
-            ``label_nan`` or ``label_range`` for what it holds, or if it lies outside the table.
+            ``frame_gap`` if the row is missing between others, ``dup_key`` if it stands twice, ``label_null``
+            if it lies outside the table; this, ``label_nan`` or ``label_range`` for what it holds.
         """
         if step in self._twice:
             raise Quarantine("dup_key", f"labels: two rows at {step / RATE:g} s")

@@ -18,8 +18,8 @@ EXPECTED = {
     },
 }  # fmt: skip
 WHOLE = (
-    "no boxes were given (--boxes): each crop is the central square of the whole frame, so faces are smaller in "
-    "it than in crops around landmarks, and results do not compare with those on other releases"
+    "no boxes were given (--boxes): each crop is the central square of the whole frame, so faces are smaller "
+    "in it than in crops around landmarks, and results do not compare with those on other releases"
 )
 
 
@@ -62,10 +62,13 @@ def _gaps(recordings: Sequence[Recording], *, boxes: bool) -> list[str]:
     tests = [recording for recording in recordings if recording.part == "Test"]
     others = [recording for recording in recordings if recording.part != "Test"]
     withheld = sum("labels" not in recording.files for recording in tests)
-    lines = [f"{withheld} of {len(tests)} recordings of Test have no labels: they are withheld"] * bool(tests)
+    lines = []
+    if withheld:
+        lines.append(f"{withheld} of {len(tests)} recordings of Test have no labels: they are withheld")
     if withheld < len(tests):
         lines.append(f"{len(tests) - withheld} recordings of Test have labels, and are tested with Devel")
     for kind, group in (("labels", others), ("video", recordings), *[("boxes", recordings)] * boxes):
         without = [recording.name for recording in group if kind not in recording.files]
-        lines += [f"{len(without)} recordings without {kind}, e.g. {without[0]}"] * bool(without)
+        if without:
+            lines.append(f"{len(without)} recordings without {kind}, e.g. {without[0]}")
     return lines

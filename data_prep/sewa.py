@@ -35,7 +35,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", choices=tuple(splits.RATIOS), default="3:1:1", help="train : val : test")
     parser.add_argument("--seed", type=int, default=0, help="of the split")
     parser.add_argument(
-        "--label-delay", type=delay, default=0.0, help="seconds by which labels come late; they are moved back"
+        "--label-delay",
+        type=delay,
+        default=0.0,
+        help="seconds by which labels are late; they are moved back",
     )
     parser.add_argument(
         "--drop-leading-zeros", type=flag, default=False, help="leave out where the joystick rests at zero"
@@ -69,9 +72,9 @@ def _chosen(tree: Tree, there: Sequence[str], wanted: str) -> str:
     """Of several releases Basic comes first, then the newest, which holds what the older ones have."""
     if not there:
         raise ValueError(
-            f"{tree.root}: no segment of SEWA Basic recognised, and no recording of AVEC. Expected files such as "
-            "SAH_C1_S001_P001_VC1_003857_004977.avi, -Landmarks.zip, -Valence.zip and -Arousal.zip in "
-            "folders of that name, or AVEC2019_SEWA/video/Train_DE_01.avi and AVEC2019_SEWA/labels/Train_DE_01.csv"
+            f"{tree.root}: no segment of SEWA Basic recognised, nor a recording of AVEC. Expected files such "
+            "as SAH_C1_S001_P001_VC1_003857_004977.avi, -Landmarks.zip, -Valence.zip and -Arousal.zip in "
+            "folders of that name, or AVEC2019_SEWA/video/Train_DE_01.avi and labels/Train_DE_01.csv there"
         )
     if wanted not in ("auto", *there):
         raise ValueError(f"{tree.root}: no {wanted} there; expected --release auto or {', '.join(there)}")
@@ -136,7 +139,7 @@ def _ranges(faces: Sequence[Face]) -> dict[str, tuple[float, float]]:
 
 
 def _no_mixture(faces: Sequence[Face]) -> None:
-    """Stop if a culture of some size stands out by labels on [0, 1]: segments are chosen for high and for low."""
+    """Stop if a culture has no negative label among signed ones: segments are chosen for high and for low."""
     cultures = defaultdict(list)
     for face in faces:
         cultures[NAME.fullmatch(face.clip)["culture"]].append(face)
@@ -144,13 +147,13 @@ def _no_mixture(faces: Sequence[Face]) -> None:
         segments, ranges = {face.clip for face in own}, _ranges(own)
         if len(segments) >= ENOUGH and min(low for low, _ in ranges.values()) >= 0:
             raise ValueError(
-                f"labels have no common scale: the {len(segments)} segments of {culture} have no negative label, "
-                "others have. Is the folder a mixture of two releases?"
+                f"labels have no common scale: the {len(segments)} segments of {culture} have no negative "
+                "label, others have. Is the folder a mixture of two releases?"
             )
 
 
 def plan(faces: Sequence[Face], options: argparse.Namespace) -> Plan:
-    """Basic by session, as partners share noise and topic, and its authors' lists are not out; AVEC officially."""
+    """Basic by session: partners share noise and topic, and the authors' lists are not out. AVEC officially."""
     if faces[0].part:
         return avec.plan(faces, options)
     return splits.by_ratio(faces, ratio=options.split, seed=options.seed)

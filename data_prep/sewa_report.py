@@ -37,10 +37,11 @@ def _form(kind: str, path: str) -> str:
 
 def _missing(segments: Sequence[Segment]) -> list[str]:
     names = {segment.name for segment in segments}
-    lines = [f"{len(names)} segments, expected {SEGMENTS}"] * (len(names) != SEGMENTS)
+    lines = [f"{len(names)} segments, expected {SEGMENTS}"] if len(names) != SEGMENTS else []
     for kind in _NEEDED:
         without = sorted(segment.name for segment in segments if kind not in segment.files)
-        lines += [f"{len(without)} segments without {kind}, e.g. {without[0]}"] * bool(without)
+        if without:
+            lines.append(f"{len(without)} segments without {kind}, e.g. {without[0]}")
     return lines
 
 

@@ -51,9 +51,7 @@ def _inside(tree: Tree, path: str) -> str:
     return f"{path}/{videos[0]}"
 
 
-def frames(
-    data: bytes, *, wanted: Container[int], most: int
-) -> Iterator[tuple[int, np.ndarray | None]]:
+def frames(data: bytes, *, wanted: Container[int], most: int) -> Iterator[tuple[int, np.ndarray | None]]:
     """
     Decode a video from its start to its end.
 

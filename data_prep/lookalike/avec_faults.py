@@ -24,7 +24,7 @@ DECOY = "table of turns under a recording's name"
 
 
 def spoilt_steps(fault: str, steps: int, rate: int) -> list[int]:
-    """Labels, 0 for the first, that `fault` spoils in a recording of `steps` labels and `rate` frames a second."""
+    """Labels, 0 for the first, that `fault` spoils in `steps` labels of a video of `rate` frames a second."""
     middle = steps // 2
     match fault:
         case "short video":

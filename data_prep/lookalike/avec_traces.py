@@ -1,4 +1,4 @@
-"""Gold labels as AVEC's: first-order autoregressions at 10 Hz, late by the raters' reaction, zero at first."""
+"""Gold labels as AVEC's: first-order autoregressions at 10 Hz, late as raters are, zero at first."""
 
 from dataclasses import dataclass
 
@@ -59,9 +59,7 @@ def felt(course: np.ndarray) -> np.ndarray:
     return np.tanh(1.08 * SPREAD * course)
 
 
-def gold(
-    rng: np.random.Generator, course: np.ndarray, scale: Scale, *, lag: int, rest: int
-) -> np.ndarray:
+def gold(rng: np.random.Generator, course: np.ndarray, scale: Scale, *, lag: int, rest: int) -> np.ndarray:
     """
     Annotate a course as the challenge's fused raters did.
 

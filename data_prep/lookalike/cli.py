@@ -41,12 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sizes.add_argument(
         "--frames-max", type=int, default=45, help="AFEW-VA: frames of the longest clip (default 45)"
     )
-    sizes.add_argument("--segments", type=int, default=60, help="SEWA: segments, or recordings of AVEC (default 60)")
+    sizes.add_argument(
+        "--segments", type=int, default=60, help="SEWA: segments, or recordings of AVEC (default 60)"
+    )
     sizes.add_argument(
         "--seconds", type=float, default=4.0, help="SEWA: mean length of a segment (default 4)"
     )
     sizes.add_argument(
-        "--subjects", type=int, default=None, help="people in the videos (default: as in the release; AVEC: one a recording)"
+        "--subjects",
+        type=int,
+        default=None,
+        help="people in the videos (default: as in the release; AVEC: one a recording)",
     )
 
 

@@ -266,7 +266,9 @@ def test_forms_of_the_video(tmp_path, form):
         else:
             write(home, name + form.format(name=name), video(21, form="mp4") if form == ".mp4" else film)
     found = prepared("sewa", tmp_path / "a")
-    assert {key: (item.status, item.note) for key, item in found.items()} == dict.fromkeys(expected, ("ok", ""))
+    assert {key: (item.status, item.note) for key, item in found.items()} == dict.fromkeys(
+        expected, ("ok", "")
+    )
     kind = {"-Video.zip": "archive", ".mp4": ".mp4"}.get(form, ".avi")
     assert f"video as {kind}: 6" in reader.locate(Tree(tmp_path / "a"), options("sewa")).notes
 
@@ -343,7 +345,10 @@ def test_basic_comes_before_a_challenge_beside_it(tmp_path):
     avec(tmp_path / "a", 2018)
     tree = Tree(tmp_path / "a")
     basic = reader.locate(tree, options("sewa"))
-    assert basic.name.startswith("SEWA Basic") and "avec2018 is here too and was not read (--release)" in basic.notes
+    assert (
+        basic.name.startswith("SEWA Basic")
+        and "avec2018 is here too and was not read (--release)" in basic.notes
+    )
     assert reader.locate(tree, options("sewa", "--release", "avec2018")).name == "AVEC 2018 (SEWA subset)"
 
 

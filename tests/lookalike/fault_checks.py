@@ -204,7 +204,9 @@ def avec(folder):
         "row twice": lambda item: len(at(item)) == 2,
         "header unlike the other tables": lambda item: alone(item, lambda text: text.startswith(b"name;")),
         "quotes unlike the other tables": lambda item: alone(item, lambda text: b"'" in text),
-        "labels withheld": lambda item: film(item).exists() and not (home / "labels" / f"{item}.csv").exists(),
+        "labels withheld": lambda item: (
+            film(item).exists() and not (home / "labels" / f"{item}.csv").exists()
+        ),
         "table of turns under a recording's name": lambda item: (folder / item).exists(),
     }
 

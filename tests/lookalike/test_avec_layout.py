@@ -48,7 +48,11 @@ def test_at_full_size_the_numbers_are_official(year):
     full = sum(avec_names.OFFICIAL[year].values())
     names = avec_names.recordings(year, full)
     assert len(set(names)) == full
-    counts = {2017: ("Train_34", "Devel_14", "Test_16"), 2018: ("Test_HU_66",), 2019: ("Test_CN_70", "Devel_HU_14")}
+    counts = {
+        2017: ("Train_34", "Devel_14", "Test_16"),
+        2018: ("Test_HU_66",),
+        2019: ("Test_CN_70", "Devel_HU_14"),
+    }
     assert set(counts[year]) <= set(names)
     for count in (4, full + 1):
         with pytest.raises(ValueError, match="see --segments"):
@@ -133,7 +137,11 @@ def test_older_tables_have_no_header_and_plain_names(tmp_path):
 
 @pytest.mark.parametrize(
     ("changes", "word"),
-    [({"seconds": 0.5}, "--seconds"), ({"segments": 5, "year": 2017}, "ask for more"), ({"segments": 4}, "--segments")],
+    [
+        ({"seconds": 0.5}, "--seconds"),
+        ({"segments": 5, "year": 2017}, "ask for more"),
+        ({"segments": 4}, "--segments"),
+    ],
 )
 def test_sizes_that_cannot_be_are_refused(changes, word, tmp_path):
     with pytest.raises(ValueError, match=word):
