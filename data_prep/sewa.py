@@ -153,7 +153,7 @@ def _no_mixture(faces: Sequence[Face]) -> None:
 
 
 def plan(faces: Sequence[Face], options: argparse.Namespace) -> Plan:
-    """Basic by session: partners share noise and topic, and the authors' lists are not out. AVEC officially."""
+    """Basic by session: partners share noise and topic, the authors' lists are not out. AVEC officially."""
     if faces[0].part:
         return avec.plan(faces, options)
     return splits.by_ratio(faces, ratio=options.split, seed=options.seed)

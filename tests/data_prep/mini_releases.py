@@ -10,6 +10,7 @@ import json
 import zipfile
 import zlib
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -200,6 +201,7 @@ def _made(folder: Path) -> Path:
 # SEWA -----------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=128)
 def video(
     frames: int,
     *,

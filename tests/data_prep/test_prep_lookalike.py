@@ -11,7 +11,6 @@ SIZES = {
     "affectnet": "affectnet --images 120 --side-max 120",
     "affectnet-2021": "affectnet --release 2021 --images 60",
     "sewa": "sewa --segments 12 --subjects 10 --seconds 0.8",
-    "sewa-avec2017": "sewa --release avec2017 --segments 12 --seconds 1",
     "sewa-avec2019": "sewa --release avec2019 --segments 12 --seconds 1",
     "afew_va": "afew_va --clips 15 --frames-min 6 --frames-max 7",
 }
