@@ -40,8 +40,8 @@ def locate(tree: Tree, options: argparse.Namespace, releases: Found, year: int) 
         for kind, path in recording.files.items()
         if kind == "labels" or (kind == "video" and split(path)[1])
     }
-    moved = f", labels moved {options.label_delay:g} s to the start" if options.label_delay else ""
-    dropped = ", without the zeros at the start" if options.drop_leading_zeros else ""
+    moved = f", labels {options.label_delay:g} s earlier" if options.label_delay else ""
+    dropped = ", zeros at the start dropped" if options.drop_leading_zeros else ""
     return Release(
         f"AVEC {year} (SEWA subset){moved}{dropped}",
         recordings,

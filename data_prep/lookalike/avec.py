@@ -135,7 +135,7 @@ def _label(task: _Task, course: tuple[np.ndarray, np.ndarray], path: Path) -> No
     order = list(range(recording.steps))
     if recording.fault in ("row left out", "row twice"):
         order[spoilt[0] : spoilt[0] + 1] = spoilt * (2 if recording.fault == "row twice" else 0)
-    rows = ((k, (float(arousal[k]), float(valence[k]), float(-0.3 * valence[k]))) for k in order)
+    rows = ((k, (float(arousal[k]), float(valence[k]), 0.0 - 0.3 * float(valence[k]))) for k in order)
     avec_files.write_labels(
         path,
         rows,

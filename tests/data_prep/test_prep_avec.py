@@ -158,7 +158,7 @@ def test_labels_are_moved_by_the_delay(tmp_path):
     # What is seen at k / 10 s was rated 0.2 s later: label k + 2; after the last label nothing was rated.
     assert [item.status for item in items] == ["ok"] * 4 + ["label_null"] * 2
     assert [item.valence for item in items[:4]] == pytest.approx([0.202, 0.203, 0.204, 0.205])
-    assert facts(tmp_path / "a").release == "AVEC 2019 (SEWA subset), labels moved 0.2 s to the start"
+    assert facts(tmp_path / "a").release == "AVEC 2019 (SEWA subset), labels 0.2 s earlier"
     found = crops(tmp_path / "a")
     assert [abs(found[item.row][..., 2].mean() - 10 * k) < 4 for k, item in enumerate(items[:4])] == [
         True
@@ -190,7 +190,7 @@ def test_zeros_at_the_start(tmp_path, choices, statuses):
     recording(tmp_path / "a", "Train_HU_01", labels=resting("Train_HU_01"))
     items = prepared("sewa", tmp_path / "a", *choices)
     assert [item.status for item in of(items, "Train_HU_01")] == statuses
-    assert ("without the zeros at the start" in facts(tmp_path / "a").release) == bool(choices)
+    assert ("zeros at the start dropped" in facts(tmp_path / "a").release) == bool(choices)
 
 
 def test_nothing_but_zeros_is_all_left_out():
@@ -410,7 +410,7 @@ def test_prepared_from_the_command_line_as_the_configuration_writes_it(tmp_path,
     command = f"prepare sewa --source {tmp_path}/a --out {tmp_path}/out --data generated --side 16 {written}"
     assert command_line.main([*shlex.split(command), "--processes", "1"]) == 0
     text = capsys.readouterr().out
-    assert "AVEC 2019 (SEWA subset), labels moved 0.1 s to the start, without the zeros at the start" in text
+    assert "AVEC 2019 (SEWA subset), labels 0.1 s earlier, zeros at the start dropped" in text
     assert "signed = 1 x native +0" in text and "Devel is tested" in text
 
 
