@@ -27,3 +27,14 @@ def margin(text: str) -> float:
     if not 0.5 <= value <= 5:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a number from 0.5 to 5")
     return value
+
+
+def delay(text: str) -> float:
+    """Read seconds from 0 to 10 in tenths, the step of the labels that are moved by them."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 10 or abs(10 * value - round(10 * value)) > 1e-6:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected seconds from 0 to 10 in steps of 0.1")
+    return round(value, 1)

@@ -117,7 +117,7 @@ def prepare(
             scale=_scale_facts(usable, scale),
             frame_step=getattr(options, "frame_step", 1),
             fps=reader.fps(options),
-            crop={"side": side, "resize": "bilinear, antialiased", **_crop_facts(options)},
+            crop={"side": side, "resize": "bilinear, antialiased", **_crop_facts(options), **release.crop},
             split=dict(plan.rule),
             sources={**sources, **_pictures(found)},
         )

@@ -123,13 +123,16 @@ class Release(NamedTuple):
     archives : list of str
         Archives and lists that are hashed as whole files.
     notes : list of str
-        Deviations from what is expected of the release.
+        What was recognised, with counts, and deviations from what is expected of the release.
+    crop : mapping
+        What the release, rather than the options, decides of the crop, as the facts record it.
     """
 
     name: str
     units: Iterable[Any]
     archives: list[str]
     notes: list[str]
+    crop: Mapping[str, Any] = {}
 
 
 class Scale(NamedTuple):

@@ -1,20 +1,22 @@
 """Annotation files of SEWA Basic: values and landmarks of each frame, in a zip archive or beside it."""
 
-import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
+from data_prep import tables
 from data_prep.archive import is_zip
 from data_prep.labels import number, within
 from data_prep.record import Quarantine
 from data_prep.tree import Tree
 
 POINTS = 49
-TEXT_BYTES = 16 << 20
-_INTEGER = re.compile(r"\s*-?\d+(\.0*)?\s*")
+MOST_COLUMNS = 8  # of values; the release has five raters
+_POINT_BYTES = 64 << 10  # of one frame's landmarks; the release's have about 1 kB
+_INTEGER = re.compile(r"\s*-?\d{1,9}(\.0*)?\s*")
 
 
 def origin(numbers: Sequence[int], first: int, last: int) -> int:
@@ -33,13 +35,13 @@ class Series:
     """
     Values of one dimension, frame by frame: the ``_Aligned.csv`` of one modality.
 
-    First column the frame, the others values, with a header or without. Which of them is the fused ground
-    truth and which are raters is not settled, so the rule is explicit: the mean of all value columns, or one
-    column chosen by its name.
+    First column the frame, then 1 to 8 of values, with a header or without. Which of them is the fused
+    ground truth and which are raters is not settled, so the rule is explicit: the mean of all value columns,
+    or one column chosen by its name.
 
     Parameters
     ----------
-    text : str
+    content : str or bytes
         Content of the file.
     column : str
         "mean", or a name in the header.
@@ -47,24 +49,33 @@ class Series:
         Frames of the segment in its recording.
     what : str
         Name of the dimension, for messages.
+
+    Attributes
+    ----------
+    names : list of str
+        Header, without the name of the first column; empty where there is none.
+    width : int
+        Number of value columns.
+
+    Raises
+    ------
+    Quarantine
+        ``label_null`` if the content is no such table.
+    ValueError
+        If no column has the name that was chosen.
     """
 
-    def __init__(self, text: str, *, column: str, first: int, last: int, what: str):
-        rows = [row for row in csv.reader(text.splitlines(), delimiter=_delimiter(text)) if any(row)]
-        header = rows.pop(0) if rows and not _INTEGER.fullmatch(rows[0][0]) else []
-        if (
-            not rows
-            or any(len(row) != len(rows[0]) for row in [header or rows[0], *rows])
-            or len(rows[0]) < 2
-        ):
-            raise Quarantine("label_null", f"{what}: no table of frame numbers and values")
+    def __init__(self, content: str | bytes, *, column: str, first: int, last: int, what: str):
+        header, rows = _table(content, what)
         try:
             numbers = [int(float(row[0])) for row in rows]
-        except ValueError:
+        except (ValueError, OverflowError):
             raise Quarantine("label_null", f"{what}: frame numbers are not integers") from None
-        self.columns = _columns(header, len(rows[0]), column, what)
+        self.names, self.width = [name.strip() for name in header[1:]], len(rows[0]) - 1
+        self.columns = _columns(self.names, self.width, column, what)
         start = origin(numbers, first, last)
         self._rows = {frame - start: row for frame, row in zip(numbers, rows, strict=True)}
+        self._twice = {frame - start for frame, count in Counter(numbers).items() if count > 1}
         self._what = what
 
     def at(self, index: int) -> float:
@@ -74,29 +85,40 @@ class Series:
         Raises
         ------
         Quarantine
-            ``label_null``, ``label_range``, or ``label_nan`` if one of the columns has no number: a mean of
-            fewer raters would jump.
+            ``label_null``, ``label_range``, ``dup_key`` if two rows claim the frame, or ``label_nan`` if one
+            of the columns has no number: a mean of fewer raters would jump.
         """
         if index not in self._rows:
             raise Quarantine("label_null", f"no {self._what} for this frame")
+        if index in self._twice:
+            raise Quarantine("dup_key", f"{self._what}: two rows for this frame")
         values = [number(self._rows[index][column], self._what) for column in self.columns]
         return within(sum(values) / len(values), -1.1, 1.1, self._what)
 
 
-def _delimiter(text: str) -> str:
-    head = text.split("\n", 1)[0]
-    return ";" if ";" in head and "," not in head else ","
+def _table(content: str | bytes, what: str) -> tuple[list[str], list[list[str]]]:
+    """Header, or an empty list, and rows of equal width."""
+    try:
+        rows = list(tables.rows(content))
+    except ValueError as error:
+        raise Quarantine("label_null", f"{what}: {error}") from None
+    header = rows.pop(0) if rows and not _INTEGER.fullmatch(rows[0][0]) else []
+    widths = {len(row) for row in (header, *rows) if row}
+    if not rows or len(widths) != 1 or not 2 <= min(widths) <= 1 + MOST_COLUMNS:
+        raise Quarantine(
+            "label_null", f"{what}: no table of frame numbers and 1 to {MOST_COLUMNS} columns of values"
+        )
+    return header, rows
 
 
-def _columns(header: list[str], width: int, column: str, what: str) -> list[int]:
+def _columns(names: list[str], width: int, column: str, what: str) -> list[int]:
     if column == "mean":
-        return list(range(1, width))
-    names = [name.strip() for name in header]
+        return list(range(1, 1 + width))
     if column not in names:
         raise ValueError(
             f"{what}: no column {column!r}; expected 'mean' or one of {names or 'no names at all'}"
         )
-    return [names.index(column)]
+    return [1 + names.index(column)]
 
 
 def series(tree: Tree, path: str, name: str, **choices) -> Series:
@@ -110,17 +132,15 @@ def series(tree: Tree, path: str, name: str, **choices) -> Series:
     """
     try:
         if is_zip(path):
-            inside = [member for member in tree.members(path) if member.split("/")[-1] == name]
-            if not inside:
-                raise FileNotFoundError(f"{path}: no {name} in it")
-            path = f"{path}/{inside[0]}"
-        text = tree.read(path, limit=TEXT_BYTES).decode("utf-8-sig", errors="replace")
+            members = {member.split("/")[-1]: member for member in reversed(tree.members(path))}
+            if name not in members:
+                there = ", ".join(sorted(members)[:3])
+                raise FileNotFoundError(f"{path}: no {name} in it, but {there or 'nothing'}")
+            path = f"{path}/{members[name]}"
+        content = tree.read(path, limit=tables.BYTES)
     except (OSError, ValueError) as error:
         raise Quarantine("label_null", str(error)) from None
-    try:
-        return Series(text, **choices)
-    except csv.Error as error:
-        raise Quarantine("label_null", f"{name}: {error}") from None
+    return Series(content, **choices)
 
 
 class Landmarks:
@@ -149,7 +169,7 @@ class Landmarks:
         else:
             names = sorted(path.name for path in self._tree.place(self._place).iterdir())
         numbered = {
-            int(match[1]): name for name in names if (match := re.search(r"(?:^|/)(\d+)\.txt$", name))
+            int(match[1]): name for name in names if (match := re.search(r"(?:^|/)(\d{1,9})\.txt$", name))
         }
         start = origin(list(numbered), *self._limits) if numbered else 0
         return {frame - start: f"{self._place}/{name}" for frame, name in numbered.items()}
@@ -166,14 +186,19 @@ class Landmarks:
         Raises
         ------
         Quarantine
-            ``lnd_missing`` or ``lnd_count``.
+            ``lnd_missing``, also if the tracker marks a single point as lost (-1, -1), since a box around
+            it would reach to the corner of the picture; or ``lnd_count``.
         """
         try:
             path = self._paths[index]
-            lines = self._tree.read(path, limit=TEXT_BYTES).decode("ascii").splitlines()
+            lines = self._tree.read(path, limit=_POINT_BYTES).decode("ascii").splitlines()
             values = np.array([float(value) for value in lines[2].split()])
         except (KeyError, IndexError, OSError, ValueError) as error:
             raise Quarantine("lnd_missing", f"no landmarks for this frame ({type(error).__name__})") from None
         if len(values) != 2 * POINTS:
             raise Quarantine("lnd_count", f"{len(values)} coordinates, expected {2 * POINTS}")
-        return values.reshape(-1, 2)
+        points = values.reshape(-1, 2)
+        lost = int((points == -1).all(axis=1).sum())
+        if 0 < lost < POINTS:  # of all, the crop will say so
+            raise Quarantine("lnd_missing", f"the tracker lost {lost} of {POINTS} points")
+        return points

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from data_prep import faces, sewa_files, video
-from data_prep.archive import is_zip
 from data_prep.record import Box, Face, Picture, Quarantine
 from data_prep.tree import Tree
 
-VIDEO_BYTES = 2 << 30
 LONGEST = 100_000  # frames; the longest official segment has 5,321
+METADATA_BYTES = 64 << 10
 TOLERANCE = 1  # frames that a video may have more than its name says
 RATE = 50.0  # frames a second that every container states, though the cameras gave 20 to 30
 NAME = re.compile(
@@ -32,7 +31,8 @@ class Segment:
     name : str
         Folder and stem of the files.
     files : mapping
-        "video", "landmarks", "valence", "arousal", "metadata" -> path in the release; only what is there.
+        "video", "landmarks", "valence", "arousal", "liking" (not used), "metadata" -> path in the release;
+        only what is there.
     repeated : str
         Folder where this second copy of the segment lies; it is not read.
     """
@@ -78,7 +78,7 @@ class Segment:
     def _annotate(self, kept: list[Face], tree: Tree, options: argparse.Namespace) -> dict[int, Box]:
         """Give every frame its labels, or the reason why it has none; returns the boxes of the faces."""
         try:
-            series = [self._series(what, tree, options) for what in DIMENSIONS]
+            series = [self.series(what, tree, options) for what in DIMENSIONS]
         except Quarantine as reason:
             for face in kept:
                 face.quarantine(reason)
@@ -95,7 +95,8 @@ class Segment:
                 face.quarantine(reason)
         return boxes
 
-    def _series(self, what: str, tree: Tree, options: argparse.Namespace) -> sewa_files.Series:
+    def series(self, what: str, tree: Tree, options: argparse.Namespace) -> sewa_files.Series:
+        """Annotations of one dimension, in the modality that was chosen."""
         name = f"{self.name}_{what.title()}_{options.modality}_Aligned.csv"
         path = self.files.get(what, name)
         return sewa_files.series(tree, path, name, column=options.column, what=what, **self.limits)
@@ -103,21 +104,22 @@ class Segment:
     def _culture(self, tree: Tree) -> str:
         """Culture as `metadata.ini` has it; else the code in the name, which sources decode in three ways."""
         try:
-            text = tree.read(self.files["metadata"]).decode("utf-8-sig", errors="replace")
+            text = tree.read(self.files["metadata"], limit=METADATA_BYTES).decode("utf-8-sig", "replace")
         except (KeyError, OSError, ValueError):
             text = ""
-        match = re.search(r"^\s*culture\s*[=:]\s*(\S.*)$", text, re.IGNORECASE | re.MULTILINE)
+        match = re.search(r"^[ \t]*culture[ \t]*[=:][ \t]*(\S.{0,99})", text, re.IGNORECASE | re.MULTILINE)
         return match[1].strip() if match else NAME.fullmatch(self.name)["culture"]
 
     def _film(self, kept: list[Face], boxes: Mapping[int, Box], tree: Tree, step: int) -> Iterator[Face]:
         """Join faces and frames; the last faces are named as missing where the video is short."""
         count, reason, remarks = 0, None, []
+        wanted = range(0, self.length, step)
         try:
-            data = self._video(tree)
+            data = video.read(tree, self.files.get("video"))
             remarks = _rate(data)
-            for index, pixels in video.frames(data, step=step, most=2 * self.length + 100):
+            for index, pixels in video.frames(data, wanted=wanted, most=2 * self.length + 100):
                 count = index + 1
-                if pixels is not None and index < self.length:
+                if pixels is not None:
                     yield _ready(kept[index // step], boxes, pixels)
         except Quarantine as fault:
             reason = fault
@@ -138,27 +140,13 @@ class Segment:
             for remark in remarks:
                 face.remark(remark)
 
-    def _video(self, tree: Tree) -> bytes:
-        path = self.files.get("video")
-        if path is None:
-            raise Quarantine("img_missing", "no video")
-        try:
-            if is_zip(path):
-                inside = [name for name in tree.members(path) if name.lower().endswith(".avi")]
-                if len(inside) != 1:
-                    raise Quarantine("img_missing", f"{path}: {len(inside)} videos in it, expected one")
-                path = f"{path}/{inside[0]}"
-            return tree.read(path, limit=VIDEO_BYTES)
-        except OSError as error:
-            raise Quarantine("img_missing", str(error)) from None
-        except ValueError as error:
-            raise Quarantine("img_undecodable", str(error)) from None
-
 
 def _rate(data: bytes) -> list[str]:
     rate = video.rate(data)
     return (
-        [] if rate in (None, RATE) else [f"the container states {rate:g} frames a second, expected {RATE:g}"]
+        []
+        if rate in (None, RATE)
+        else [f"the container states {float(rate):g} frames a second, expected {RATE:g}"]
     )
 
 

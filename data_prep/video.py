@@ -1,17 +1,57 @@
 """Frames of a video file, decoded in sequence; seeking lands on wrong frames in the releases' AVI files."""
 
 import io
-from collections.abc import Iterator
+import zlib
+from collections import Counter
+from collections.abc import Container, Iterator, Sequence
+from fractions import Fraction
+from zipfile import BadZipFile
 
 import av
 import numpy as np
 
+from data_prep.archive import is_zip, split
 from data_prep.record import Quarantine
+from data_prep.tree import Tree
 
 PIXELS = 4096 * 4096  # largest frame
+FASTEST = 1000  # frames a second; what states more, or less than one, states nothing
+BYTES = 2 << 30  # of a file
+FORMS = (".avi", ".mp4")
+_HEAD = 256 << 10  # bytes that hold an AVI file's headers and its first frames
+_PROBED = 20  # videos of which a release's rate is reported
 
 
-def frames(data: bytes, *, step: int, most: int) -> Iterator[tuple[int, np.ndarray | None]]:
+def read(tree: Tree, path: str | None) -> bytes:
+    """
+    Content of a video file, or of the one video in a zip archive.
+
+    Raises
+    ------
+    Quarantine
+        ``img_missing`` or ``img_undecodable``.
+    """
+    if path is None:
+        raise Quarantine("img_missing", "no video")
+    try:
+        return tree.read(_inside(tree, path), limit=BYTES)
+    except OSError as error:
+        raise Quarantine("img_missing", str(error)) from None
+    except ValueError as error:
+        raise Quarantine("img_undecodable", str(error)) from None
+
+
+def _inside(tree: Tree, path: str) -> str:
+    """The path itself, or that of the one video in an archive."""
+    if not is_zip(path):
+        return path
+    videos = [name for name in tree.members(path) if name.lower().endswith(FORMS)]
+    if len(videos) != 1:
+        raise FileNotFoundError(f"{path}: {len(videos)} videos in it, expected one")
+    return f"{path}/{videos[0]}"
+
+
+def frames(data: bytes, *, wanted: Container[int], most: int) -> Iterator[tuple[int, np.ndarray | None]]:
     """
     Decode a video from its start to its end.
 
@@ -19,8 +59,8 @@ def frames(data: bytes, *, step: int, most: int) -> Iterator[tuple[int, np.ndarr
     ----------
     data : bytes
         Content of the file.
-    step : int
-        Every `step`-th frame is converted, beginning with the first; the others are only counted.
+    wanted : container of int
+        Frames that are converted, e.g. ``range(0, 1000, 5)``; the others are only counted.
     most : int
         Stop after so many frames.
 
@@ -29,7 +69,7 @@ def frames(data: bytes, *, step: int, most: int) -> Iterator[tuple[int, np.ndarr
     index : int
         0 for the first frame.
     pixels : uint8 array, shape (height, width, 3), or None
-        RGB; None for frames between the steps.
+        RGB; None for frames that are not wanted.
 
     Raises
     ------
@@ -48,19 +88,51 @@ def frames(data: bytes, *, step: int, most: int) -> Iterator[tuple[int, np.ndarr
                     return
                 if frame.width * frame.height > PIXELS:
                     raise Quarantine("img_undecodable", f"frames of {frame.width} x {frame.height} pixels")
-                yield index, None if index % step else frame.to_ndarray(format="rgb24")
+                yield index, frame.to_ndarray(format="rgb24") if index in wanted else None
     except (av.FFmpegError, IndexError, ValueError) as error:
         text = getattr(error, "strerror", None) or error
         raise Quarantine("img_undecodable", f"the video does not decode: {text}") from None
 
 
-def rate(data: bytes) -> float | None:
-    """Frames per second that the container states."""
+def rate(data: bytes) -> Fraction | None:
+    """Frames per second that the container states; None if it states none that can be."""
     try:
         with av.open(io.BytesIO(data), format=_container(data)) as container:
-            return float(container.streams.video[0].average_rate or 0) or None
-    except (av.FFmpegError, IndexError, Quarantine):
+            found = Fraction(container.streams.video[0].average_rate or 0)
+    except (av.FFmpegError, IndexError, ValueError, Quarantine):
         return None
+    return found if 1 <= found <= FASTEST else None
+
+
+def rates(tree: Tree, paths: Sequence[str]) -> dict[str, int]:
+    """
+    Rates that the containers of some videos state, by the first bytes alone.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        Videos; of more than 20 about 20 are opened, evenly spread, as each costs some milliseconds.
+
+    Returns
+    -------
+    dict
+        Frames a second, "none" where the first bytes tell nothing -> number of videos.
+    """
+    probed = paths[:: -(-len(paths) // _PROBED) or 1]
+    found = (rate(_head(tree, path)) for path in probed)
+    return dict(Counter("none" if value is None else f"{float(value):g}" for value in found))
+
+
+def _head(tree: Tree, path: str) -> bytes:
+    """First bytes of a video; none where they do not read, which the reader of its frames says."""
+    try:
+        path = _inside(tree, path)
+        if not tree.place(split(path)[0]).is_file():  # a pipe would block for ever
+            return b""
+        with tree.lines(path) as text:
+            return text.buffer.read(_HEAD)
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile, zlib.error, NotImplementedError):
+        return b""
 
 
 def _container(data: bytes) -> str:

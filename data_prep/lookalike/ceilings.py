@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.lookalike.dynamics import VIDEO, Amounts, act, draw_subject, feel
+from data_prep.lookalike.dynamics import VIDEO, Amounts, Subject, act, draw_subject, feel
 from data_prep.lookalike.labels import one_rater
 from data_prep.lookalike.portrait import draw_affect, draw_channels
 from data_prep.lookalike.seeds import stream
@@ -25,6 +25,7 @@ METHOD = (
 )
 _USABLE = np.array([500.0] * 8)  # the official validation list has as many of each
 Annotate = Callable[[np.random.Generator, np.ndarray, str], np.ndarray]
+Feel = Callable[[np.random.Generator, Subject, int], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,15 @@ def window_features(channels: np.ndarray, moments: np.ndarray, window: int = WIN
     return np.hstack([parts.mean(axis=1), parts.std(axis=1), change, channels[moments]])
 
 
-def simulate(seed: int, part: str, annotate: Annotate, *, subjects: int, amounts: Amounts = VIDEO) -> People:
+def simulate(
+    seed: int,
+    part: str,
+    annotate: Annotate,
+    *,
+    subjects: int,
+    amounts: Amounts = VIDEO,
+    feel: Feel = feel,
+) -> People:
     """Let `subjects` people act three clips of 40 frames each; every fourth frame is kept."""
     still, moving, label, truth = [], [], {"valence": [], "arousal": []}, {"valence": [], "arousal": []}
     for number in range(subjects):
@@ -118,7 +127,9 @@ def held_out_concordance(
     return concordance((predicted - fitted.mean()) / fitted.std() * labels.std() + labels.mean(), wanted)
 
 
-def ceilings(seed: int, annotate: Annotate, *, amounts: Amounts = VIDEO, subjects: int = 160) -> dict:
+def ceilings(
+    seed: int, annotate: Annotate, *, amounts: Amounts = VIDEO, subjects: int = 160, feel: Feel = feel
+) -> dict:
     """
     Compute the ceilings of a data set of videos.
 
@@ -132,6 +143,8 @@ def ceilings(seed: int, annotate: Annotate, *, amounts: Amounts = VIDEO, subject
         Disturbances of the release.
     subjects
         People to train on, and as many to score on.
+    feel
+        Gives true valence and arousal of a clip from (rng, subject, frames at 25 a second).
 
     Returns
     -------
@@ -139,8 +152,8 @@ def ceilings(seed: int, annotate: Annotate, *, amounts: Amounts = VIDEO, subject
         ``{"valence": {"static": ..., "temporal": ..., "labels": ...}, "arousal": ..., "method": ...}``:
         concordance on unseen people of the best static and temporal predictor, and of labels with truth.
     """
-    train = simulate(seed, "train", annotate, subjects=subjects, amounts=amounts)
-    test = simulate(seed, "test", annotate, subjects=subjects, amounts=amounts)
+    train = simulate(seed, "train", annotate, subjects=subjects, amounts=amounts, feel=feel)
+    test = simulate(seed, "test", annotate, subjects=subjects, amounts=amounts, feel=feel)
     out: dict = {}
     for axis in ("valence", "arousal"):
         out[axis] = {

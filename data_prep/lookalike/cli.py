@@ -5,6 +5,9 @@ import os
 import time
 from pathlib import Path
 
+# The first is the default.
+RELEASES = {"affectnet": ("2017", "2021"), "sewa": ("basic", "avec2017", "avec2018", "avec2019")}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
@@ -19,7 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--processes", type=int, default=os.cpu_count() or 1, help="does not change the result"
     )
     parser.add_argument(
-        "--release", choices=("2017", "2021"), default="2017", help="of AffectNet (default 2017)"
+        "--release",
+        help="; ".join(f"of {name}: {', '.join(legal)}" for name, legal in RELEASES.items())
+        + "; the first is the default",
     )
     sizes = parser.add_argument_group("sizes")
     sizes.add_argument("--images", type=int, default=4000, help="AffectNet: images in all (default 4000)")
@@ -36,12 +41,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sizes.add_argument(
         "--frames-max", type=int, default=45, help="AFEW-VA: frames of the longest clip (default 45)"
     )
-    sizes.add_argument("--segments", type=int, default=60, help="SEWA: segments (default 60)")
+    sizes.add_argument(
+        "--segments", type=int, default=60, help="SEWA: segments, or recordings of AVEC (default 60)"
+    )
     sizes.add_argument(
         "--seconds", type=float, default=4.0, help="SEWA: mean length of a segment (default 4)"
     )
     sizes.add_argument(
-        "--subjects", type=int, default=None, help="people in the videos (default: as in the release)"
+        "--subjects",
+        type=int,
+        default=None,
+        help="people in the videos (default: as in the release; AVEC: one a recording)",
     )
 
 
@@ -55,11 +65,12 @@ def run(args: argparse.Namespace) -> None:
 def _generate(args: argparse.Namespace) -> None:
     """Call the writer of the release, imported only here."""
     common = {"seed": args.seed, "processes": args.processes}
+    release = _release(args)
     if args.dataset == "sheet":
         from data_prep.lookalike.sheet import write_sheet
 
         write_sheet(args.out, seed=args.seed)
-    elif args.dataset == "affectnet" and args.release == "2021":
+    elif args.dataset == "affectnet" and release == "2021":
         from data_prep.lookalike import affectnet_2021
 
         affectnet_2021.generate(args.out, images=args.images, **common)
@@ -73,9 +84,30 @@ def _generate(args: argparse.Namespace) -> None:
 
         frames = (args.frames_min, args.frames_max)
         afew_va.generate(args.out, clips=args.clips, frames=frames, subjects=args.subjects, **common)
+    elif release.startswith("avec"):
+        from data_prep.lookalike import avec
+
+        year = int(release.removeprefix("avec"))
+        avec.generate(args.out, year=year, segments=args.segments, seconds=args.seconds, **common)
     else:
         from data_prep.lookalike import sewa
 
         sewa.generate(
             args.out, segments=args.segments, seconds=args.seconds, subjects=args.subjects, **common
         )
+
+
+def _release(args: argparse.Namespace) -> str:
+    """Release to imitate.
+
+    Raises
+    ------
+    ValueError
+        If the data set has none of that name.
+    """
+    legal = RELEASES.get(args.dataset, ("",))
+    if args.release not in (None, *legal):
+        raise ValueError(
+            f"--release {args.release} of {args.dataset}, expected {', '.join(filter(None, legal)) or 'none'}"
+        )
+    return args.release or legal[0]

@@ -9,13 +9,9 @@ from data_prep.lookalike import sewa_files
 from data_prep.lookalike.ceilings import ceilings
 from data_prep.lookalike.dynamics import act, draw_subject, feel
 from data_prep.lookalike.expression import INDEX
-from data_prep.lookalike.faces import Shot, draw_shot
 from data_prep.lookalike.faults import Fault, listed, victims
-from data_prep.lookalike.footage import Stage, film
-from data_prep.lookalike.identity import draw_identity
 from data_prep.lookalike.labels import SEWA, five_raters
 from data_prep.lookalike.release import new_release, spread, write_statement
-from data_prep.lookalike.scene import backdrop
 from data_prep.lookalike.seeds import stream
 from data_prep.lookalike.sewa_faults import (
     KINDS,
@@ -26,9 +22,10 @@ from data_prep.lookalike.sewa_faults import (
     spoilt_frames,
     video_frames,
 )
+from data_prep.lookalike.sewa_files import CAMERA
+from data_prep.lookalike.sewa_film import chat
 from data_prep.lookalike.sewa_names import Person, cast, prefix, segment_name
 
-CAMERA = sewa_files.FPS // 2  # pictures a second
 _POSE = [INDEX["pitch"], INDEX["yaw"], INDEX["roll"]]
 
 
@@ -130,16 +127,10 @@ def _make(task: _Task) -> None:
 def _video(seed: int, segment: Segment, take: Take, path: Path) -> list[bytes]:
     """Film a segment; give the landmark texts of its container frames."""
     person = stream(seed, "sewa", "face", segment.person.subject)
-    who, background = draw_identity(person), backdrop(person, sewa_files.WIDTH, sewa_files.HEIGHT)
-    rng = stream(seed, "sewa", "film", segment.number)
-    scale = float(rng.uniform(46, 58))
-    centre = (float(rng.normal(sewa_files.WIDTH / 2, 14)), float(rng.normal(104, 6)))
-    shot = draw_shot(rng)
-    shot = Shot(shot.light, shot.contrast, shot.tint, blur=min(shot.blur, 0.9))
+    footage = chat(person, stream(seed, "sewa", "film", segment.number), take.channels)
     texts: list[bytes] = []
 
     def pictures():
-        footage = film(rng, who, take.channels, stage=Stage(background, scale, centre), shot=shot, fps=CAMERA)
         for (picture, landmarks), au in zip(footage, take.channels, strict=True):
             text = sewa_files.landmark_text(landmarks, au[_POSE])
             texts.extend((text, text))

@@ -14,20 +14,23 @@ from data_prep.lookalike.geometry import WITHOUT_JAW_AND_INNER_CORNERS
 from data_prep.lookalike.release import write_zip
 
 WIDTH, HEIGHT = 320, 240
-FPS = 50  # of the container; the cameras gave 25
+FPS = 50  # of the container
+CAMERA = FPS // 2  # pictures a second
 RATERS = 5
 MODALITIES = ("A", "V", "AV")  # what the annotators were given: sound, picture, both
 
 
-def write_video(path: Path, pictures: Iterable[Image.Image], *, frames: int, bit_rate: int = 700_000) -> None:
-    """Write an AVI file of MPEG-4 part 2 under Xvid's mark, at 50 frames a second, every picture twice."""
+def write_video(
+    path: Path, pictures: Iterable[Image.Image], *, frames: int, rate: int = FPS, bit_rate: int = 700_000
+) -> None:
+    """Write an AVI file of MPEG-4 part 2 under Xvid's mark; at 50 frames a second, every picture twice."""
     with av.open(str(path), "w", format="avi", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("mpeg4", rate=FPS, options={"flags": "+bitexact"})
+        stream = container.add_stream("mpeg4", rate=rate, options={"flags": "+bitexact"})
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", bit_rate
         stream.codec_context.codec_tag = "XVID"
         stream.codec_context.thread_count = 1  # threads could change the bytes
-        doubled = (twice for picture in pictures for twice in (picture, picture))
-        for shown in islice(doubled, frames):
+        repeated = (again for picture in pictures for again in [picture] * (rate // CAMERA))
+        for shown in islice(repeated, frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.asarray(shown), format="rgb24")))
         container.mux(stream.encode())
 

@@ -8,6 +8,9 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
+from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
 
 import av
@@ -198,14 +201,26 @@ def _made(folder: Path) -> Path:
 # SEWA -----------------------------------------------------------------------------------------------------
 
 
-def video(frames: int, *, width: int = 160, height: int = 100, rate: int = 50) -> bytes:
-    """AVI whose frame i has blue 2 * i."""
+@lru_cache(maxsize=128)
+def video(
+    frames: int,
+    *,
+    width: int = 160,
+    height: int = 100,
+    rate: int | Fraction = 50,
+    form: str = "avi",
+    slope: int = 2,
+    hue: int = 0,
+) -> bytes:
+    """Video whose frame i has blue slope * i; a hue colours the first corner, so that no two are equal."""
     file = io.BytesIO()
-    with av.open(file, "w", format="avi") as container:
+    with av.open(file, "w", format=form) as container:
         stream = container.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", 4_000_000
         for index in range(frames):
-            picture = ramp(width, height, blue=2 * index % 256)
+            picture = ramp(width, height, blue=slope * index % 256)
+            if hue:
+                picture[:16, :16] = [hue >> shift & 255 for shift in (0, 8, 16)]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return file.getvalue()
@@ -253,3 +268,37 @@ def segment(folder: Path, session: int, *, frames: int = 21, first: int = 101, *
 
 def sewa(folder: Path, sessions: int = 6) -> list[str]:
     return [segment(folder, session) for session in range(1, sessions + 1)]
+
+
+# AVEC -----------------------------------------------------------------------------------------------------
+
+AVEC_HEADER = "name;timestamp;arousal;valence;liking"
+
+
+def gold(name: str, rows: int, *, valence: float = 0.2, arousal: float = -0.1, header: str = "") -> str:
+    """Labels as the challenges write them; row k has valence + k / 1000 and arousal - k / 1000."""
+    lines = [
+        f"{name};{k / 10:.6f};{arousal - k / 1000:.6f};{valence + k / 1000:.6f};0.000000" for k in range(rows)
+    ]
+    return "\n".join([header] * bool(header) + lines) + "\n"
+
+
+def recording(folder: Path, name: str, *, rows: int = 6, year: int = 2019, **changes) -> str:
+    """One recording, by default 0.6 s at 50 frames a second; changes: video, labels, form (of the video)."""
+    home = folder / f"AVEC{year}_SEWA"
+    film = changes["video"] if "video" in changes else video(5 * rows, hue=zlib.crc32(name.encode()))
+    if film is not None:
+        write(home, f"video/{name}.{changes.get('form', 'avi')}", film)
+    titles = AVEC_HEADER if year == 2019 else ""
+    text = changes.get("labels", None if name.startswith("Test") else gold(name, rows, header=titles))
+    if text is not None:
+        write(home, f"labels/{name}.csv", text)
+    write(home, f"turns/{name}.csv", "0.1;0.4\n")  # the same name, and no labels
+    return name
+
+
+def avec(folder: Path, year: int = 2019) -> list[str]:
+    """Four speakers to train on, one to test on, one without labels."""
+    de = "" if year == 2017 else "DE_"
+    names = [f"Train_{de}{n:02d}" for n in range(1, 5)] + [f"Devel_{de}01", f"Test_{de}01"]
+    return [recording(folder, name, year=year) for name in names]

@@ -11,6 +11,7 @@ SIZES = {
     "affectnet": "affectnet --images 120 --side-max 120",
     "affectnet-2021": "affectnet --release 2021 --images 60",
     "sewa": "sewa --segments 12 --subjects 10 --seconds 0.8",
+    "sewa-avec2019": "sewa --release avec2019 --segments 12 --seconds 1",
     "afew_va": "afew_va --clips 15 --frames-min 6 --frames-max 7",
 }
 
@@ -38,7 +39,8 @@ def release(request, tmp_path_factory, root):
 @pytest.mark.parametrize("release", SIZES, indirect=True)
 def test_planted_faults_end_as_expected(release):
     name, folder, statement = release
-    items = prepared(name.split("-")[0], folder, *(["--frame-step", "1"] if name == "sewa" else []))
+    choices = {"sewa": ["--frame-step", "1"], "sewa-avec2019": ["--boxes", str(folder / "openface")]}
+    items = prepared(name.split("-")[0], folder, *choices.get(name, []))
     faults = statement["faults"]
     assert len(faults) >= 5
     wrong = {}

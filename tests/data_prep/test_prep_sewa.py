@@ -5,11 +5,24 @@ import shutil
 import h5py
 import numpy as np
 import pytest
-from mini_releases import landmark_text, options, points, prepared, raters, segment, sewa, table, video, write
+from mini_releases import (
+    avec,
+    landmark_text,
+    options,
+    pack_zip,
+    points,
+    prepared,
+    raters,
+    segment,
+    sewa,
+    table,
+    video,
+    write,
+)
 
 from data_prep import sewa as reader
 from data_prep import sewa_files
-from data_prep.record import Quarantine
+from data_prep.record import Face, Quarantine, Scale
 from data_prep.tree import Tree
 from hocp.contracts import manifest
 
@@ -223,3 +236,138 @@ def test_nothing_recognised(tmp_path):
     write(tmp_path / "a", "SAH_C1_S001_P001_VC1_000001_000100/metadata.ini", "")
     with pytest.raises(ValueError, match="no segment of SEWA Basic recognised"):
         reader.locate(Tree(tmp_path / "a"), options("sewa"))
+
+
+@pytest.mark.parametrize("modality", ["A", "V", "AV"])
+def test_each_modality_is_read_where_all_three_are_there(tmp_path, modality):
+    centres = {"A": 0.2, "V": 0.5, "AV": 0.7}
+    for session in range(1, 6):
+        name = segment(tmp_path / "a", session)
+        for what in ("Valence", "Arousal"):
+            members = {
+                f"{name}_{what}_{mode}_Aligned.csv": table(raters(21, centre))
+                for mode, centre in centres.items()
+            }
+            pack_zip(tmp_path / "a" / name, f"{name}-{what}.zip", members)
+    items = prepared("sewa", tmp_path / "a", "--modality", modality)
+    assert items[f"{name}/000000"].valence == pytest.approx(2 * centres[modality] - 1, abs=1e-6)
+
+
+@pytest.mark.parametrize("form", ["-Video.zip", ".mp4", ".AVI", "-Video/{name}.avi"])
+def test_forms_of_the_video(tmp_path, form):
+    names = sewa(tmp_path / "a")
+    expected = prepared("sewa", tmp_path / "a")
+    for name in names:
+        home = tmp_path / "a" / name
+        film = (home / f"{name}.avi").read_bytes()
+        (home / f"{name}.avi").unlink()
+        if form == "-Video.zip":
+            pack_zip(home, f"{name}-Video.zip", {f"{name}.avi": film})
+        else:
+            write(home, name + form.format(name=name), video(21, form="mp4") if form == ".mp4" else film)
+    found = prepared("sewa", tmp_path / "a")
+    assert {key: (item.status, item.note) for key, item in found.items()} == dict.fromkeys(
+        expected, ("ok", "")
+    )
+    kind = {"-Video.zip": "archive", ".mp4": ".mp4"}.get(form, ".avi")
+    assert f"video as {kind}: 6" in reader.locate(Tree(tmp_path / "a"), options("sewa")).notes
+
+
+@pytest.mark.parametrize("inside", [{}, {"a.avi": video(21), "b.avi": video(21)}])
+def test_archive_without_its_one_video(tmp_path, inside):
+    sewa(tmp_path / "a", 5)
+    name = segment(tmp_path / "a", 6, video=None)
+    pack_zip(tmp_path / "a" / name, f"{name}-Video.zip", inside)
+    items = [item for item in prepared("sewa", tmp_path / "a").values() if item.clip == name]
+    assert {item.status for item in items} == {"img_missing"}
+    assert f"{len(inside)} videos in it, expected one" in items[0].note
+
+
+def test_one_lost_point_is_no_face(tmp_path):
+    sewa(tmp_path / "a", 5)
+    spots = points(49)
+    spots[7] = -1
+    name = segment(tmp_path / "a", 6, landmarks={11: landmark_text(spots)})
+    item = prepared("sewa", tmp_path / "a")[f"{name}/000010"]
+    assert item.status == "lnd_missing" and "lost 1 of 49 points" in item.note
+
+
+@pytest.mark.parametrize(
+    ("text", "culture"),
+    [
+        ("[Subject]\nCulture = Greek\n", "Greek"),
+        ("\ufeffculture: Hungarian \r\n", "Hungarian"),
+        ("[Subject]\nAge = 3\n", "C1"),
+        ("Culture =\nGender = Female\n", "C1"),
+        (None, "C1"),
+        ("\n" * 60_000, "C1"),  # blanks that a careless pattern would search for hours
+        ("Culture = Greek\n" + "#" * (64 << 10), "C1"),  # larger than any such file: not read
+    ],
+)
+def test_culture_is_what_metadata_says(tmp_path, text, culture):
+    name = segment(tmp_path / "a", 1)
+    place = tmp_path / "a" / name / "metadata.ini"
+    place.unlink() if text is None else place.write_bytes(text.encode())
+    (found,) = reader.locate(Tree(tmp_path / "a"), options("sewa")).units
+    faces = list(found.read(Tree(tmp_path / "a"), options("sewa")))
+    assert {face.stratum for face in faces} == {f"{culture} SAH"}
+
+
+def test_what_was_recognised_is_said(tmp_path):
+    sewa(tmp_path / "a", 5)
+    name = segment(tmp_path / "a", 6, video=video(21, rate=25), landmarks={})
+    home = tmp_path / "a" / name
+    (home / f"{name}-Landmarks.zip").unlink()
+    (home / "metadata.ini").unlink()
+    pack_zip(home, f"{name}-Liking.zip", {f"{name}_Liking_V_Aligned.csv": table(raters(21, 0.5))})
+    release = reader.locate(Tree(tmp_path / "a"), options("sewa"))
+    assert {
+        "video as .avi: 6", "landmarks as archive: 5", "valence as archive: 6", "liking as archive: 1",
+        "container of 50 frames a second: 5", "container of 25 frames a second: 1",
+        "6 segments, expected 538", f"1 segments without landmarks, e.g. {name}",
+        "1 of 6 containers do not state 50 frames a second, by which times count",
+        "value columns: r1, r2, r3, r4, r5",
+    } <= set(release.notes)  # fmt: skip
+    assert not any("Liking" in archive for archive in release.archives), "what is not used is not hashed"
+
+
+def test_absent_modality_is_named(tmp_path):
+    sewa(tmp_path / "a")
+    release = reader.locate(Tree(tmp_path / "a"), options("sewa", "--modality", "A"))
+    assert "no table of valence for modality A" in release.notes
+
+    (first, *_) = release.units[0].read(Tree(tmp_path / "a"), options("sewa", "--modality", "A"))
+    assert "_Valence_A_Aligned.csv in it, but" in first.note and "_Valence_V_Aligned.csv" in first.note
+
+
+def test_basic_comes_before_a_challenge_beside_it(tmp_path):
+    sewa(tmp_path / "a")
+    avec(tmp_path / "a", 2018)
+    tree = Tree(tmp_path / "a")
+    basic = reader.locate(tree, options("sewa"))
+    assert (
+        basic.name.startswith("SEWA Basic")
+        and "avec2018 is here too and was not read (--release)" in basic.notes
+    )
+    assert reader.locate(tree, options("sewa", "--release", "avec2018")).name == "AVEC 2018 (SEWA subset)"
+
+
+@pytest.mark.parametrize(("segments", "low", "stops"), [(10, 0.0, True), (9, 0.0, False), (10, -0.01, False)])
+def test_a_culture_on_another_scale_stops(segments, low, stops):
+    def face(culture: int, number: int, value: float) -> Face:
+        name = f"SAH_C{culture}_S{number:03d}_P{2 * number:03d}_VC1_000001_000009"
+        return Face(item=name, clip=name, valence=value, arousal=value)
+
+    faces = [face(1, n, -0.6) for n in range(12)] + [face(2, 50 + n, 0.5) for n in range(segments - 1)]
+    faces.append(face(2, 99, low))
+    if not stops:
+        assert reader.scale(faces) == Scale(1.0, 0.0)
+        return
+    with pytest.raises(ValueError, match="the 10 segments of C2 have no negative label"):
+        reader.scale(faces)
+
+
+def test_a_release_on_the_unit_interval_is_no_mixture():
+    name = "SAH_C1_S001_P001_VC1_000001_000009"
+    faces = [Face(item=f"{n}", clip=name, valence=n / 20, arousal=n / 20) for n in range(20)]
+    assert reader.scale(faces) == Scale(2.0, -1.0)

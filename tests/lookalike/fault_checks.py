@@ -6,7 +6,7 @@ import unicodedata
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
-from release_views import afew_clips, affectnet_rows, table, video, zipped
+from release_views import afew_clips, affectnet_rows, gold_rows, table, video, zipped
 
 
 def cut_off(content: bytes) -> bool:
@@ -168,6 +168,46 @@ def sewa(folder):
         "no liking for a segment chosen by arousal or valence": lambda item: (
             item.startswith(("SA", "SV")) and not (folder / item / f"{item}-Liking.zip").exists()
         ),
+    }
+
+
+def avec(folder):
+    """Kind -> check(item)."""
+    (home,) = folder.glob("AVEC*_SEWA")
+
+    def label_text(item):
+        return (home / "labels" / f"{item.split('/')[0]}.csv").read_bytes()
+
+    def at(item):
+        rows = gold_rows(label_text(item))
+        return rows[np.isclose(rows[:, 0], int(item.split("/")[1]) / 50)]  # items count 50 a second
+
+    def film(item):
+        return home / "video" / f"{item.split('/')[0]}.avi"
+
+    def too_late(item):
+        frames, rate = video(film(item))
+        return len(frames) <= int(item.split("/")[1]) / 50 * rate
+
+    def alone(item, mark):
+        """Whether this table lacks what all other tables have, or has what they lack."""
+        found = {path.stem: mark(path.read_bytes()) for path in (home / "labels").iterdir()}
+        return [name for name, has in found.items() if has == found[item]] == [item]
+
+    return {
+        "video without bytes": lambda item: film(item).stat().st_size == 0,
+        "no video file": lambda item: not film(item).exists() and bool(label_text(item)),
+        "short video": too_late,
+        "NaN as valence": lambda item: np.isnan(at(item)[0, 2]) and not np.isnan(at(item)[0, 1]),
+        "arousal beyond 1": lambda item: at(item)[0, 1] > 1,
+        "row left out": lambda item: len(at(item)) == 0,
+        "row twice": lambda item: len(at(item)) == 2,
+        "header unlike the other tables": lambda item: alone(item, lambda text: text.startswith(b"name;")),
+        "quotes unlike the other tables": lambda item: alone(item, lambda text: b"'" in text),
+        "labels withheld": lambda item: (
+            film(item).exists() and not (home / "labels" / f"{item}.csv").exists()
+        ),
+        "table of turns under a recording's name": lambda item: (folder / item).exists(),
     }
 
 

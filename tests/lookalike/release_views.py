@@ -69,3 +69,9 @@ def content(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
+
+
+def gold_rows(content: bytes) -> np.ndarray:
+    """Time, arousal, valence and liking of a table of AVEC, shape (rows, 4); a header is skipped."""
+    lines = [line.split(";") for line in content.decode().splitlines()]
+    return np.array([line[1:] for line in lines if line[1][0].isdigit()], float)

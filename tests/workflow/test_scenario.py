@@ -19,6 +19,8 @@ DEMO = json.loads(json.dumps(yaml.safe_load((ROOT / "config/config.yaml").read_t
 REFUSED = [
     ("widht", 1, ["widht: unknown key", "did you mean width?", "legal here:", "seeds"]),
     ("data.generated.sewa.segmens", 3, ["data.generated.sewa.segmens", "did you mean segments?"]),
+    ("data.generated.sewa.release", "avec2020", ["is not one of basic, avec2017, avec2018, avec2019"]),
+    ("data.prepare.sewa.label_delay", 11, ["data.prepare.sewa.label_delay: 11 is not 10 or less"]),
     ("width", "big", ["width: 'big' is not a number"]),
     ("width", 0, ["width: 0 is not more than 0"]),
     ("seeds", [], ["seeds: [] is not a list of 1 or more"]),
