@@ -1,7 +1,7 @@
 """Bring the archives of a licensed release into one folder, and know them again ever after.
 
-They come from files that a person has, or from addresses that a person was given. Nothing else is ever fetched:
-the project knows no address of any data set but the page where to ask for it.
+They come from files that a person has, or from addresses that a person was given. Nothing else is ever
+fetched: the project knows no address of any data set but the page where to ask for it.
 """
 
 import fcntl
@@ -53,7 +53,7 @@ def alone(folder: Path) -> Iterator[None]:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
-            raise ValueError(f"{folder}: another acquisition is at work here; wait until it has ended") from None
+            raise ValueError(f"{folder}: another acquisition is at work here; wait for its end") from None
         if place.exists() and os.fstat(descriptor).st_ino == place.stat().st_ino:
             break
         os.close(descriptor)  # its last holder has just removed it
@@ -94,7 +94,7 @@ def fetch(dataset: str, sources: Sequence[Source], folder: Path, **options: obje
                 download = Download(dataset, source, folder, **options)
                 place = download.run()
                 if place.name.casefold() in found:
-                    raise Refused(f"{source.label}: another address has the name {place.name} too; use NAME=ADDRESS")
+                    raise Refused(f"{source.label}: {place.name} is the name of two; use NAME=ADDRESS")
                 found[place.name.casefold()] = _known(place, download.how)
             except ValueError as error:
                 faults.append(str(error))
@@ -122,7 +122,7 @@ def gather(dataset: str, places: Iterable[Path], folder: Path) -> list[Acquired]
             _begins_right(dataset, place)
             old = files.sha256(target) if target.exists() else digest
             if old != digest or known.get(place.name, digest) != digest:
-                raise ValueError(f"{place}: SHA-256 is {digest}, but {target} has or had another; which one is right?")
+                raise ValueError(f"{place}: its SHA-256 {digest} is not that of {target}; which one is right?")
             if not target.exists():
                 _place(place, target)
         found = [_known(folder / place.name, "local") for place in wanted]
@@ -202,4 +202,5 @@ def _note(dataset: str, folder: Path, found: Iterable[Acquired]) -> None:
     if new:
         access = ACCESS[dataset]
         terms = {"page": access.page, "conditions": access.conditions, "accepted": True}
-        files.write_json(place, {"dataset": dataset, "terms": terms, "files": dict(sorted({**old, **new}.items()))})
+        listed = dict(sorted({**old, **new}.items()))
+        files.write_json(place, {"dataset": dataset, "terms": terms, "files": listed})

@@ -1,4 +1,4 @@
-"""``python -m data_prep acquire DATASET --out DIR``: from a person's files or addresses to one checked folder."""
+"""``python -m data_prep acquire DATASET --out DIR``: files or addresses of a person to one folder."""
 
 import argparse
 import os
@@ -15,13 +15,14 @@ from data_prep.options import positive
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where from, where to, and the consent that only a person can give."""
-    parser.add_argument("dataset", choices=ACCESS, metavar="DATASET", help=", ".join(ACCESS))
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for the archives")
-    parser.add_argument("--from", type=Path, nargs="+", dest="places", metavar="PATH", help="files or folders that you have")
-    parser.add_argument("--in-place", action="store_true", help="leave files of --from where they are, and check them")
-    parser.add_argument("--offline", action="store_true", help="fetch nothing; check what is in DIR")
-    parser.add_argument("--accept-terms", action="store_true", help="you have read and met the conditions shown")
-    parser.add_argument("--max-gb", type=positive, default=256, help="largest file to fetch, in GB")
+    add = parser.add_argument
+    add("dataset", choices=ACCESS, metavar="DATASET", help=", ".join(ACCESS))
+    add("--out", type=Path, metavar="DIR", help="folder for the archives")
+    add("--from", type=Path, nargs="+", dest="places", metavar="PATH", help="files or folders that you have")
+    add("--in-place", action="store_true", help="leave files of --from where they are, and check them")
+    add("--offline", action="store_true", help="fetch nothing; check what is in DIR")
+    add("--accept-terms", action="store_true", help="you have read and met the conditions shown")
+    add("--max-gb", type=positive, default=256, help="largest file to fetch, in GB")
 
 
 def run(args: argparse.Namespace) -> None:
@@ -56,12 +57,14 @@ def _consent(args: argparse.Namespace) -> None:
         return
     if sys.stdin.isatty() and input("Have you met these conditions? Type yes: ").strip().lower() == "yes":
         return
-    raise ValueError("nothing was done. Once you have met the conditions above, run again with --accept-terms")
+    raise ValueError("nothing was done. Once you have met these conditions, run again with --accept-terms")
 
 
 def _acquired(args: argparse.Namespace) -> Sequence[Acquired]:
     if args.places:
-        return acquire.in_place(args.dataset, args.places) if args.in_place else acquire.gather(args.dataset, args.places, args.out)
+        if args.in_place:
+            return acquire.in_place(args.dataset, args.places)
+        return acquire.gather(args.dataset, args.places, args.out)
     if args.in_place:
         raise ValueError("--in-place needs --from PATH: the files to check")
     sources = [] if args.offline else acquire_sources.sources(args.dataset, os.environ)
@@ -71,8 +74,8 @@ def _acquired(args: argparse.Namespace) -> Sequence[Acquired]:
         return acquire.fetch(args.dataset, sources, args.out, patience=Patience(limit=args.max_gb * 10**9))
     if not args.offline:
         raise ValueError(
-            f"no files and no addresses: give files with --from, or set {variable(args.dataset, 'URLS')} to the "
-            f"links that you were given (and, where the server asks, {variable(args.dataset, 'USER')} and "
+            f"no files and no addresses: give files with --from, or set {variable(args.dataset, 'URLS')} "
+            f"to the links that you were given (and, where the server asks, {variable(args.dataset, 'USER')} and "
             f"{variable(args.dataset, 'PASSWORD')}, or {variable(args.dataset, 'TOKEN')}). "
             "With --offline what is in DIR is checked"
         )

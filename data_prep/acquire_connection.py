@@ -157,7 +157,7 @@ def _get(
     session: requests.Session, source: Source, url: str, headers: dict[str, str], patience: Patience
 ) -> requests.Response:
     """Ask one server once."""
-    own = {"Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close", "User-Agent": "hocp-data-prep"}
+    own = {"Accept-Encoding": "identity", "Connection": "close", "User-Agent": "hocp-data-prep"}
     own |= headers
 
     def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:

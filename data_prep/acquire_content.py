@@ -75,7 +75,7 @@ def whole(place: Path, label: str, name: str) -> None:
         If it cannot be opened.
     """
     if name.lower().endswith(".zip") and not zipfile.is_zipfile(place):
-        raise Refused(f"{label}: {name} ends before its table of contents: the server sent a part as the whole")
+        raise Refused(f"{label}: {name} lacks its end: the server sent a part as the whole")
 
 
 def refusal(dataset: str, status: int) -> str:
@@ -85,7 +85,7 @@ def refusal(dataset: str, status: int) -> str:
     if status == 401:
         return f"it wants credentials, or others (401). Set {user} and {password}, or {token}"
     if status == 403:
-        return f"no permission (403): the link has expired, or the agreement is not signed. Ask anew at {page}"
+        return f"no permission (403): an expired link, or no signed agreement. Ask anew at {page}"
     if status in (404, 410):
         return f"the file is not there any more ({status}). Look at {page} for where it is now"
     if status == 407:

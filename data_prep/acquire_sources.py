@@ -8,7 +8,7 @@ import base64
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit, urlunsplit
 
@@ -66,9 +66,8 @@ def sources(dataset: str, environment: Mapping[str, str]) -> list[Source]:
     names = [source.name.casefold() for source in found if source.name]
     # Several addresses may end alike, as in get.zip?id=7; only the server can tell such files apart.
     return [
-        source if names.count(source.name.casefold()) < 2 else Source(source.label, "", source.url, source.authorization)
-        for source in found
-    ]  # fmt: skip
+        source if names.count(source.name.casefold()) < 2 else replace(source, name="") for source in found
+    ]
 
 
 def _authorization(dataset: str, environment: Mapping[str, str]) -> str:
@@ -122,8 +121,9 @@ def stored_name(text: str) -> str:
     """Name for a file that a server or a person suggests, or nothing if none can be made of it."""
     name = unicodedata.normalize("NFC", re.split(r"[/\\]", text)[-1]).strip()
     name = re.sub(r"[^\w.()+ -]", "_", name)
-    fine = name.strip("._ ") and name[0] not in ".-" and len(name.encode()) <= 200 and not _RESERVED.search(name)
-    return name if fine else ""
+    if not name.strip("._ ") or name[0] in ".-" or len(name.encode()) > 200 or _RESERVED.search(name):
+        return ""
+    return name
 
 
 def suggested_name(disposition: str, url: str) -> str:

@@ -14,7 +14,7 @@ from data_prep import sums
 from data_prep.members import Member, Roster, unsafe
 from hocp.contracts import files
 
-__all__ = ["DAMAGE", "FAULTS", "checksums", "inspect", "is_zip", "opened", "read", "split", "stream", "unsafe"]
+__all__ = ["DAMAGE", "FAULTS", "checksums", "is_zip", "opened", "read", "split", "stream", "unsafe"]
 
 DIRECTORY = 512 << 20  # bytes of a table of contents, which is read into memory as a whole
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may ask for any memory
@@ -89,7 +89,7 @@ def inspect(opened: zipfile.ZipFile) -> None:
         if info.flag_bits & _ENCRYPTED:
             roster.refuse("encrypted; unpack it with its password first")
         if info.compress_type not in METHODS:
-            roster.refuse(f"member {name!r}: compression method {info.compress_type}; unpack it with 7z first")
+            roster.refuse(f"member {name!r}: compression {info.compress_type}; unpack it with 7z first")
         if info.compress_type == zipfile.ZIP_STORED and info.compress_size != info.file_size:
             roster.refuse(f"member {name!r}: its two sizes differ though it is not compressed")
         roster.add(Member(name, info.file_size, _kind(info)))

@@ -37,7 +37,8 @@ def name_fault(name: str) -> str:
         return "is unsafe: an empty part or a dot in its path"
     if not name.isprintable() and any(unicodedata.category(sign) in ("Cc", "Cs") for sign in name):
         return "is unsafe: control characters, or not UTF-8"
-    if len(parts) > DEPTH + 1 or len(name.encode()) > PATH or any(len(part.encode()) > PART for part in parts):
+    longest = max(len(part.encode()) for part in parts)
+    if len(parts) > DEPTH + 1 or len(name.encode()) > PATH or longest > PART:
         return f"is too long or too deep: at most {PART} bytes a part, {PATH} in all, {DEPTH} folders"
     return ""
 
@@ -78,7 +79,7 @@ class Roster:
         if member.size < 0 or self.size > self.limit:
             self.refuse(f"{self._packed} bytes would become {self.size}")
         if path and not self._new(path, member.kind):
-            self.refuse(f"member {member.name!r}: another has the same name, or one that differs only in case")
+            self.refuse(f"member {member.name!r}: another has the same name, or one different only in case")
         return path
 
     def refuse(self, fault: str) -> None:

@@ -29,7 +29,7 @@ def read(folder: Path) -> dict[str, str]:
     for number, line in enumerate(place.read_text("utf-8-sig", errors="replace").splitlines(), start=1):
         match = re.fullmatch(r"([0-9a-fA-F]{64})\s+\*?(?:\./)?(.+)", line.strip())
         if line.strip() and (not match or found.setdefault(match[2], match[1].lower()) != match[1].lower()):
-            raise ValueError(f"{place}, line {number}: expected one line 'SHA-256  name' a file, got {line!r}")
+            raise ValueError(f"{place}, line {number}: expected SHA-256 and a name, got {line!r}")
     return found
 
 

@@ -87,7 +87,7 @@ def _kind(parts: list[Path]) -> str:
         kind = "tar"
     if not kind:
         raise ValueError(
-            f"{parts[0]}: refused: by its first bytes neither zip, tar, gz, bz2, xz, rar nor 7z; fetch it again"
+            f"{parts[0]}: refused: by its first bytes no zip, tar, gz, bz2, xz, rar or 7z; fetch it again"
         )
     return kind
 

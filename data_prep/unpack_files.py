@@ -20,7 +20,7 @@ def room(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if size > free:
         raise ValueError(
-            f"{size / 1e9:.1f} GB would come out, but the disk of {folder.parent} has {free / 1e9:.1f} GB free"
+            f"{size / 1e9:.1f} GB would come out, but {folder.parent} has {free / 1e9:.1f} GB free"
         )
 
 

@@ -59,7 +59,7 @@ class _Header(tarfile.TarInfo):
         if self.type in _META and not 0 <= self.size <= META:
             raise tarfile.HeaderError(f"a header of {self.size} bytes")
         if self.type not in _PLAIN + _META:
-            raise tarfile.HeaderError(f"member {self.name!r} is unsafe: a link or a device (type {self.type!r})")
+            raise tarfile.HeaderError(f"{self.name!r} is unsafe: a link or a device (type {self.type!r})")
         return super()._proc_member(archive)
 
 

@@ -129,10 +129,8 @@ def _run(command: list[str], largest: int | None = None) -> Iterator[BinaryIO]:
         if status:
             said.seek(max(0, said.seek(0, 2) - 500))
             text = re.sub(r"\W*[^\x20-\x7e]+\W*", " / ", said.read().decode("ascii", "replace").strip())
-            raise ValueError(
-                f"{command[-1]}: {Path(command[0]).name} ended with status {status}: {text or 'it gave no reason'}. "
-                "Nothing was kept"
-            )
+            name, text = Path(command[0]).name, text or "it gave no reason"
+            raise ValueError(f"{command[-1]}: {name} ended with status {status}: {text}. Nothing was kept")
 
 
 def _lines(stream: BinaryIO) -> Iterator[str]:

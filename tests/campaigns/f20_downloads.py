@@ -351,8 +351,10 @@ def moved(rng: Random, body: bytes) -> Callable:
 
 @kind("redirect to what is no web address")
 def elsewhere(rng: Random, body: bytes) -> Callable:
-    places = ("file:///etc/passwd", "FILE:/etc/passwd", "ftp://127.0.0.1/a.zip", "data:text/plain,x", "javascript:1",
-              "http://", "http://[", "", "http://localhost:99999/", "gopher://127.0.0.1/", "http:///etc/passwd")  # fmt: skip
+    places = (
+        "file:///etc/passwd", "FILE:/etc/passwd", "ftp://127.0.0.1/a.zip", "data:text/plain,x", "javascript:1",
+        "http://", "http://[", "", "http://localhost:99999/", "gopher://127.0.0.1/", "http:///etc/passwd",
+    )  # fmt: skip
     return lambda e: e.answer(status=302, Location=rng.choice(places))
 
 
@@ -392,8 +394,10 @@ def other_host(rng: Random, folder: Path) -> str:
 @story("hostile name for the file", "ok", "refused")
 def hostile_name(rng: Random, folder: Path) -> str:
     body = payload(rng)
-    names = ("../../a.zip", "/etc/a.zip", "..\\a.zip", "C:\\x\\a.zip", "a\0.zip", "..", "", ".bashrc", "SHA256SUMS",
-             "acquired.json", "b.zip.part", "-rf.zip", "n" * 300 + ".zip", "%2e%2e%2fa.zip", "a\x1b[2J.zip")  # fmt: skip
+    names = (
+        "../../a.zip", "/etc/a.zip", "..\\a.zip", "C:\\x\\a.zip", "a\0.zip", "..", "", ".bashrc", "SHA256SUMS",
+        "acquired.json", "b.zip.part", "-rf.zip", "n" * 300 + ".zip", "%2e%2e%2fa.zip", "a\x1b[2J.zip",
+    )  # fmt: skip
     text = f'attachment; filename="{rng.choice(names)}"'.replace("\0", "\\0")
     with serving(lambda e: e.answer(body, Content_Disposition=text)) as server:
         before = set(folder.rglob("*"))

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from data_prep import __main__ as command_line
-from data_prep import acquire, acquire_http, acquire_sources, sums
+from data_prep import acquire, acquire_part, acquire_sources, sums
 from data_prep.acquire_connection import Patience
 from data_prep.acquire_sources import Refused, followed, stored_name
 from hocp.contracts import files
@@ -133,7 +133,7 @@ def test_two_addresses_with_one_name(tmp_path):
     with serving(respond) as server:
         text = " ".join(server.url(f"/get.zip?{n}") for n in ("first", "second", "third"))
         sources = acquire_sources.sources("sewa", {"HOCP_SEWA_URLS": text})
-        with pytest.raises(ValueError, match=r"another address has the name one\.zip too; use NAME=ADDRESS"):
+        with pytest.raises(ValueError, match=r"one\.zip is the name of two; use NAME=ADDRESS"):
             acquire.fetch("sewa", sources, tmp_path, patience=QUICK)
     assert (tmp_path / "two.zip").exists()
 
@@ -145,8 +145,8 @@ def test_a_person_may_name_the_file(tmp_path):
 
 
 def test_disk_without_room_is_named_before_anything_comes(tmp_path, monkeypatch):
-    monkeypatch.setattr(acquire_http.shutil, "disk_usage", lambda _: SimpleNamespace(free=1))
-    with serving(lambda e: e.answer(ZIP)) as server, pytest.raises(ValueError, match="needs 0.0 GB more, .* has 0.0 GB"):
+    monkeypatch.setattr(acquire_part.shutil, "disk_usage", lambda _: SimpleNamespace(free=1))
+    with serving(lambda e: e.answer(ZIP)) as server, pytest.raises(ValueError, match="needs 0.0 GB more, but .* has 0.0 GB"):
         fetch(tmp_path, server)
 
 
@@ -372,3 +372,12 @@ def test_offline_checks_what_is_there(tmp_path, capsys, monkeypatch):
         assert command_line.main(["acquire", "sewa", "--out", str(tmp_path), "--accept-terms", "--offline"]) == 0
         assert not server.seen
     assert "there    a.zip" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("typed", "status"), [("yes", 0), (" YES ", 0), ("y", 2), ("", 2)])
+def test_consent_may_be_typed(tmp_path, monkeypatch, typed, status):
+    _zip_in(tmp_path)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("builtins.input", lambda _: typed)
+    assert command_line.main(["acquire", "sewa", "--from", str(tmp_path), "--in-place"]) == status
+    assert (tmp_path / "SHA256SUMS").exists() == (status == 0)
