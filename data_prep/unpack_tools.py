@@ -21,12 +21,11 @@ from data_prep.unpack_files import loosen, room
 
 
 class Tool(NamedTuple):
-    """How a tool lists and unpacks: arguments before the archive, and who reads its list."""
+    """How a tool lists and unpacks: arguments before the archive, who reads its list, and all arguments."""
 
     listing: tuple[str, ...]
     members: Callable[[Iterable[str]], Iterator[Member]]
-    extract: tuple[str, ...]
-    into: str  # argument that names the folder, before or after the archive
+    extract: Callable[[str, str], list[str]]
 
 
 def unpack(kind: str, parts: list[Path], folder: Path) -> dict[str, int]:
@@ -56,11 +55,11 @@ def unpack(kind: str, parts: list[Path], folder: Path) -> dict[str, int]:
     first = parts[-1] if parts[-1].suffix.lower() == ".zip" else parts[0]
     packed = sum(part.stat().st_size for part in parts)
     if name == "bsdtar":
-        with _run([program, "-cf", "-", "--format=pax", f"@{first.resolve()}"]) as stream:
+        with _run([program, "-cf", "-", "--format=pax", f"@{first.resolve()}"], first) as stream:
             return unpack_tar.unpack(stream, str(first), packed=packed, folder=folder)
     tool = TOOLS[name]
     roster, expected = Roster(str(first), packed), {}
-    with _run([program, *tool.listing, "--", str(first.resolve())]) as stream:
+    with _run([program, *tool.listing, "--", str(first.resolve())], first) as stream:
         for member in tool.members(_lines(stream)):
             path = roster.add(member)
             if member.kind == "file":
@@ -85,12 +84,9 @@ def _choice(kind: str, parts: list[Path]) -> tuple[str, str]:
 
 
 def _extract(program: str, tool: Tool, first: Path, folder: Path, largest: int) -> None:
-    place = str(folder.resolve())
-    target = (f"-o{place}", "--", str(first.resolve())) if tool.into == "before" else (
-        "--", str(first.resolve()), f"{place}/",
-    )  # fmt: skip
+    arguments = tool.extract(str(first.resolve()), str(folder.resolve()))
     try:
-        with _run([program, *tool.extract, *target], largest=largest) as stream:
+        with _run([program, *arguments], first, largest=largest) as stream:
             while stream.read(1 << 16):
                 pass
     finally:
@@ -98,7 +94,7 @@ def _extract(program: str, tool: Tool, first: Path, folder: Path, largest: int) 
 
 
 @contextmanager
-def _run(command: list[str], largest: int | None = None) -> Iterator[BinaryIO]:
+def _run(command: list[str], archive: Path, largest: int | None = None) -> Iterator[BinaryIO]:
     """
     Yield a tool's output; it is asked nothing, sees no password of ours, and writes no file above its size.
 
@@ -130,7 +126,7 @@ def _run(command: list[str], largest: int | None = None) -> Iterator[BinaryIO]:
             said.seek(max(0, said.seek(0, 2) - 500))
             text = re.sub(r"\W*[^\x20-\x7e]+\W*", " / ", said.read().decode("ascii", "replace").strip())
             name, text = Path(command[0]).name, text or "it gave no reason"
-            raise ValueError(f"{command[-1]}: {name} ended with status {status}: {text}. Nothing was kept")
+            raise ValueError(f"{archive}: {name} ended with status {status}: {text}. Nothing was kept")
 
 
 def _lines(stream: BinaryIO) -> Iterator[str]:
@@ -189,9 +185,17 @@ def _member(name: str, size: str, kind: str) -> Member:
     return Member(name, int(size) if kind == "file" else 0, kind)
 
 
-_SEVEN = Tool(("l", "-slt", "-sccUTF-8", "-p-"), _of_7z, ("x", "-y", "-bd", "-p-"), "before")
+_SEVEN = Tool(
+    ("l", "-slt", "-sccUTF-8", "-p-"),
+    _of_7z,
+    lambda archive, folder: ["x", "-y", "-bd", "-p-", f"-o{folder}", "--", archive],
+)
 TOOLS = {
-    "unrar": Tool(("lt", "-v", "-cfg-", "-p-"), _of_unrar, ("x", "-y", "-cfg-", "-p-", "-o-"), "after"),
+    "unrar": Tool(
+        ("lt", "-v", "-cfg-", "-p-"),
+        _of_unrar,
+        lambda archive, folder: ["x", "-y", "-cfg-", "-p-", "-o-", "--", archive, f"{folder}/"],
+    ),
     "7zz": _SEVEN,
     "7z": _SEVEN,
 }
