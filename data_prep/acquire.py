@@ -122,7 +122,9 @@ def gather(dataset: str, places: Iterable[Path], folder: Path) -> list[Acquired]
             _begins_right(dataset, place)
             old = files.sha256(target) if target.exists() else digest
             if old != digest or known.get(place.name, digest) != digest:
-                raise ValueError(f"{place}: its SHA-256 {digest} is not that of {target}; which one is right?")
+                raise ValueError(
+                    f"{place}: its SHA-256 {digest} is not that of {target}; which one is right?"
+                )
             if not target.exists():
                 _place(place, target)
         found = [_known(folder / place.name, "local") for place in wanted]

@@ -75,8 +75,8 @@ def _acquired(args: argparse.Namespace) -> Sequence[Acquired]:
     if not args.offline:
         raise ValueError(
             f"no files and no addresses: give files with --from, or set {variable(args.dataset, 'URLS')} "
-            f"to the links that you were given (and, where the server asks, {variable(args.dataset, 'USER')} and "
-            f"{variable(args.dataset, 'PASSWORD')}, or {variable(args.dataset, 'TOKEN')}). "
+            f"to the links that you were given (and, where the server asks, {variable(args.dataset, 'USER')} "
+            f"and {variable(args.dataset, 'PASSWORD')}, or {variable(args.dataset, 'TOKEN')}). "
             "With --offline what is in DIR is checked"
         )
     return acquire.in_place(args.dataset, [args.out])

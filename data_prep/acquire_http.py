@@ -20,7 +20,8 @@ BLOCK = 1 << 18
 _AGAIN = (408, 425, 429, 500, 502, 503, 504)
 #: What a connection may raise. Their texts name addresses.
 _NETWORK = (
-    requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, ConnectionError, TimeoutError,
+    requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, ConnectionError,
+    TimeoutError,
 )  # fmt: skip
 
 
@@ -105,7 +106,7 @@ class Download:
             self._judge_status(found, bool(asked))
             if not part.name:
                 self._learn_name(found)
-                # Of a part of this very file the rest is asked for in a second attempt, now by its name.
+                # The rest of a part of this very file is asked for in another attempt, by its name.
                 if self.part.arrived or (self.part.size and self.part.validator == _validator(found) != ""):
                     return None
             total = self._goes_on(found) if found.status_code == 206 else self._begins(found, watch)
@@ -136,7 +137,7 @@ class Download:
         self.part = Part(self.folder, name)
 
     def _begins(self, found: requests.Response, watch: Watch) -> int | None:
-        """Store the first bytes of a file, if they are what it may begin with; returns its length if known."""
+        """Store the first bytes of a file, if it may begin with them; returns its length if known."""
         encoding = found.headers.get("Content-Encoding", "identity").lower()
         if encoding != "identity" and not self.part.name.lower().endswith("gz"):
             raise Refused("it came compressed, which was not asked for; refused")
@@ -203,7 +204,7 @@ def _validator(found: requests.Response) -> str:
 
 
 def _harmless(error: Exception) -> str:
-    """What happened, without the address that the library's own text names; raises what trying cannot mend."""
+    """What happened, without the address that the library names; raises what trying again cannot mend."""
     if isinstance(error, requests.exceptions.SSLError):
         raise Refused("its certificate is not valid, or no encrypted connection could be made")
     if isinstance(error, requests.ConnectTimeout | requests.ReadTimeout | TimeoutError):

@@ -1,4 +1,4 @@
-"""A file on its way: ``name.part`` beside its place, ``name.part.json`` with what identifies it, then the name."""
+"""A file on its way: ``name.part``, with what identifies it in ``name.part.json``; in the end the name."""
 
 import os
 import shutil
@@ -124,7 +124,7 @@ class Part(NamedTuple):
         expected = sums.read(self.folder).get(self.name, digest)
         if digest != expected:
             raise Refused(
-                f"{label}: {self.name} has SHA-256 {digest}, but had {expected} when first seen. If the release "
-                f"was changed on purpose, take its line out of {self.folder / sums.NAME}"
+                f"{label}: {self.name} has SHA-256 {digest}, but had {expected} when first seen. If the "
+                f"release was changed on purpose, take its line out of {self.folder / sums.NAME}"
             )
         return digest

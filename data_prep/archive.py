@@ -7,8 +7,8 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from copy import copy
 from pathlib import Path
+from typing import IO
 
 from data_prep import sums
 from data_prep.members import Member, Roster, unsafe
@@ -46,11 +46,15 @@ def opened(place: Path) -> zipfile.ZipFile:
         If it is no whole zip archive, or `inspect` refuses it.
     """
     try:
-        _table_fits(place)
+        count = _count(place)
         found = zipfile.ZipFile(place)
     except (*FAULTS, ValueError, OverflowError) as error:
         raise ValueError(f"{place}: not a whole zip archive ({error}); fetch it again") from None
     try:
+        if (
+            len(found.infolist()) - count
+        ) % 0x10000:  # the count has 16 bits, and zipfile does not look at it
+            raise ValueError(f"{place}: refused: {len(found.infolist())} members, its end counts {count}")
         inspect(found)
     except BaseException:
         found.close()
@@ -58,19 +62,20 @@ def opened(place: Path) -> zipfile.ZipFile:
     return found
 
 
-def _table_fits(place: Path) -> None:
-    """Refuse a table of contents larger than memory before it is read."""
+def _count(place: Path) -> int:
+    """Members by an archive's last record; raises ValueError if its table of contents outgrows memory."""
     with place.open("rb") as file:
         length = file.seek(0, io.SEEK_END)
-        tail_at = file.seek(max(0, length - 65_557))  # the last record: 22 bytes and a comment
+        tail_at = file.seek(max(0, length - 65_557))  # the record: 22 bytes and a comment
         tail = file.read()
         at = tail.rfind(b"PK\5\6")
-        size = struct.unpack_from("<L", tail, at + 12)[0] if 0 <= at <= len(tail) - 22 else 0
-        if size == 0xFFFFFFFF and at + tail_at >= 76:  # zip64: its record, 56 bytes, and its locator, 20
-            file.seek(at + tail_at - 76)
-            size = struct.unpack_from("<Q", file.read(56), 40)[0]
+        count, size = struct.unpack_from("<HL", tail, at + 10) if 0 <= at <= len(tail) - 22 else (0, 0)
+        if tail[: max(0, at)][-20:].startswith(b"PK\6\7"):  # zip64: a record of 56 bytes, its locator of 20
+            file.seek(max(0, at + tail_at - 76))
+            count, size = struct.unpack_from("<2Q", file.read(56), 32)
     if size > min(DIRECTORY, length):
         raise ValueError(f"its table of contents has {size} bytes")
+    return count
 
 
 def inspect(opened: zipfile.ZipFile) -> None:
@@ -95,31 +100,34 @@ def inspect(opened: zipfile.ZipFile) -> None:
         roster.add(Member(name, info.file_size, _kind(info)))
         spans.append((info.header_offset, info.header_offset + 30 + len(name) + info.compress_size))
     spans.sort()
-    starts = [start for start, _ in spans[1:]] + [opened.start_dir]
-    if any(end > start for (_, end), start in zip(spans, starts, strict=True)) or (spans and spans[0][0] < 0):
+    starts = [start for start, _ in spans] + [opened.start_dir]
+    if starts[0] < 0 or any(end > start for (_, end), start in zip(spans, starts[1:], strict=True)):
         roster.refuse("members overlap, or lie outside the archive")
 
 
 def _kind(info: zipfile.ZipInfo) -> str:
     """File, folder or worse; archives made on Windows carry no file type."""
+    name = info.orig_filename
     mode = stat.S_IFMT(info.external_attr >> 16)
     if info.external_attr & _WINDOWS_LINK or mode not in (0, stat.S_IFREG, stat.S_IFDIR):
         return f"mode {mode:o}"
-    if info.is_dir() and not info.file_size and mode != stat.S_IFREG:
+    if name.endswith("/") and not info.file_size and mode != stat.S_IFREG:
         return "folder"
     return "file" if mode != stat.S_IFDIR else "a folder with content, or named as a file"
 
 
-def _longer(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
-    """A member's header that admits one byte more: zipfile would stop in silence where the header does."""
-    longer = copy(info)
-    longer.file_size += 1
-    return longer
+def _open(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    """Open a member to one byte more than its header admits, where zipfile would stop in silence."""
+    info.file_size += 1
+    try:
+        return opened.open(info)
+    finally:
+        info.file_size -= 1
 
 
 def read(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Content of a member, exactly as long as its header says and with its CRC; raises one of `FAULTS`."""
-    with opened.open(_longer(info)) as member:
+    with _open(opened, info) as member:
         content = member.read(info.file_size + 1)
     if len(content) != info.file_size:
         raise zipfile.BadZipFile(f"{len(content)} bytes or more, its header says {info.file_size}")
@@ -135,7 +143,7 @@ class _Stream(io.RawIOBase):
     """A member's content, which has to be exactly as long as its header says."""
 
     def __init__(self, opened: zipfile.ZipFile, info: zipfile.ZipInfo):
-        self._member, self._left = opened.open(_longer(info)), info.file_size
+        self._member, self._left = _open(opened, info), info.file_size
 
     def readable(self) -> bool:
         """Yes."""

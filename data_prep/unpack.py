@@ -1,8 +1,8 @@
 """Unpack an archive that nobody has to trust: whole into a new folder, or nothing at all.
 
-Every kind goes the same way. The names of members are judged by `data_prep.members` before they are used; files
-are written into a scratch folder that nobody else knows, in which no link is ever made; what lies there in the
-end is looked at once more; then the folder gets its name. Archives inside archives stay files.
+Every kind goes the same way. The names of members are judged by `data_prep.members` before they are used;
+files are written into a scratch folder that nobody else knows, in which no link is ever made; what lies there
+in the end is looked at once more; then the folder gets its name. Archives inside archives stay files.
 """
 
 import errno

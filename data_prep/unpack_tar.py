@@ -1,7 +1,8 @@
 """Tar archives, written member by member as they are met.
 
-Of the standard library only the reading of headers is used. Its extraction filters let links through, and were
-led out by them again and again; here every link is refused, and every file is made new below a fresh folder.
+Of the standard library only the reading of headers is used. Its extraction filters let links through, and
+were led out by them again and again; here every link is refused, and every file is made new below a fresh
+folder.
 """
 
 import bz2

@@ -1,7 +1,8 @@
 """Archives that need a tool: rar and 7z, in one or several volumes.
 
-`unrar` and `7z` list first; every name, type and size is judged before a byte is unpacked, and what lies there
-afterwards must be exactly what was listed. `bsdtar` only translates to a tar stream, which our own code unpacks.
+`unrar` and `7z` list first; every name, type and size is judged before a byte is unpacked, and what lies
+there afterwards must be exactly what was listed. `bsdtar` only translates to a tar stream, which our own code
+unpacks.
 """
 
 import os

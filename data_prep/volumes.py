@@ -5,7 +5,7 @@ from pathlib import Path
 
 #: Names that count from 1: ``a.part01.rar``, ``a.7z.001``.
 _COUNTED = (r"(?P<stem>.+\.part)(?P<number>\d+)(?P<end>\.rar)", r"(?P<stem>.+\.)(?P<number>\d{3})(?P<end>)")
-#: Older names, one plain and the others numbered: suffix -> letter, first number, and where the plain one stands.
+#: Older names, one plain, the others numbered: suffix -> letter, first number, place of the plain one.
 _OLD = {"rar": ("r", 0, "first"), "zip": ("z", 1, "last")}
 
 

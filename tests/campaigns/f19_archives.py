@@ -1,4 +1,4 @@
-"""F19: archives that climb out, link out, lie about sizes, explode or are damaged; unpacked, and read in place.
+"""F19: archives that climb or link out, lie about sizes, explode or are damaged; unpacked and read in place.
 
 Whatever is in an archive: unpacked it gives exactly what its publisher packed, or nothing and a refusal; zip
 archives read in place give the same answer; and nothing beside the target comes, goes or changes.
@@ -31,7 +31,9 @@ def cases(count: int, seed: int) -> Iterator[Case]:
     """Yield `count` cases, and at least one of each kind."""
     for index, kind in zip(range(max(count, len(KINDS))), cycle(KINDS), strict=False):
         expected, maker = KINDS[kind]
-        yield Case(kind, expected, lambda folder, m=maker, key=f"{seed}/{index}": judged(folder, *m(Random(key))))
+        yield Case(
+            kind, expected, lambda folder, m=maker, key=f"{seed}/{index}": judged(folder, *m(Random(key)))
+        )
 
 
 def judged(folder: Path, name: str, content: bytes, inside: dict[str, bytes]) -> str:
@@ -110,9 +112,16 @@ def zipped(name: str, change: Callable[[Random, list[Entry]], object], *expected
 
 def named(name: str, *spellings: bytes, **fields: object) -> None:
     """Add a kind of zip and one of tar archive with a member so named."""
-    zipped(name, lambda rng, entries: entries.append(Entry(rng.choice(spellings), rng.randbytes(9), **fields)))
+    zipped(
+        name, lambda rng, entries: entries.append(Entry(rng.choice(spellings), rng.randbytes(9), **fields))
+    )
     if not any(b"\0" in spelling for spelling in spellings):
-        tarred(name, lambda rng: tars.pax({"path": (text := rng.choice(spellings)).decode()}) + tars.member(text[:99] or b"x"))
+        tarred(
+            name,
+            lambda rng: (
+                tars.pax({"path": (text := rng.choice(spellings)).decode()}) + tars.member(text[:99] or b"x")
+            ),
+        )
 
 
 def tarred(name: str, made: Callable[[Random], bytes], *expected: str) -> None:
@@ -134,6 +143,12 @@ def harmless(rng: Random) -> Made:
     if how == "zip":
         return "a.zip", zips.archive(entries_of(inside)), inside
     return "a.tar", tars.compressed(tars.of(inside), how), inside
+
+
+@kind("harmless, with 64-bit numbers", "ok")
+def wide(rng: Random) -> Made:
+    inside = some_files(rng)
+    return "a.zip", zips.archive64(entries_of(inside)), inside
 
 
 @kind("archives in archives, to any depth", "ok")
@@ -163,12 +178,18 @@ zipped("names that differ in case", lambda rng, e: e.append(Entry(rng.choice(e).
 zipped(
     "names that differ in Unicode form",
     lambda rng, e: e.extend(
-        Entry(name.encode()) for name in rng.choice((("é", "e\u0301"), ("straße", "STRASSE"), ("Å", "\u212b")))
+        Entry(name.encode())
+        for name in rng.choice((("é", "e\u0301"), ("straße", "STRASSE"), ("Å", "\u212b")))
     ),
 )
 zipped("file that is a folder too", lambda rng, e: e.append(Entry(rng.choice(e).name + b"/under.txt")))
 zipped("folder that is a file too", lambda rng, e: e.append(Entry(rng.choice(e).name.split(b"/")[0])))
-for _bits, _word in ((0o120777, "symbolic link"), (0o020666, "device"), (0o010644, "pipe"), (0o140644, "socket")):
+for _bits, _word in (
+    (0o120777, "symbolic link"),
+    (0o020666, "device"),
+    (0o010644, "pipe"),
+    (0o140644, "socket"),
+):
     zipped(_word, lambda rng, e, bits=_bits: e.append(Entry(b"odd", b"../outside", mode=bits << 16)))
 zipped(
     "link, then a member through it",
@@ -176,16 +197,26 @@ zipped(
 )
 zipped("link of Windows", lambda rng, e: e.append(Entry(b"odd", mode=0x400)))
 zipped("encrypted", lambda rng, e: setattr(rng.choice(e), "flags", rng.choice((0x801, 0x841, 0x2801))))
-zipped("method that needs any memory", lambda rng, e: setattr(rng.choice(e), "method", rng.choice((9, 12, 14, 93, 99))))
+zipped(
+    "method that needs any memory",
+    lambda rng, e: setattr(rng.choice(e), "method", rng.choice((9, 12, 14, 93, 99))),
+)
 zipped("stored in two sizes", lambda rng, e: e.append(Entry(b"s", b"abcdef", zips.STORED, size=3)))
 zipped("wrong CRC", lambda rng, e: setattr(rng.choice(e), "crc", rng.randrange(2**32)))
 zipped("more comes than the header says", lambda rng, e: _shorter(rng.choice(e)))
-zipped("less comes than the header says", lambda rng, e: setattr(rng.choice(e), "size", 900 + rng.randrange(99)))
+zipped(
+    "less comes than the header says", lambda rng, e: setattr(rng.choice(e), "size", 900 + rng.randrange(99))
+)
 zipped("two names for one member", lambda rng, e: setattr(rng.choice(e), "local_name", rng.randbytes(9)))
 zipped("offset outside", lambda rng, e: setattr(rng.choice(e), "offset", rng.choice((2**31, 2**32 - 2, 77))))
-zipped("packed size outside", lambda rng, e: setattr(rng.choice(e), "packed_size", rng.choice((10**6, 2**31))))
+zipped(
+    "packed size outside", lambda rng, e: setattr(rng.choice(e), "packed_size", rng.choice((10**6, 2**31)))
+)
 zipped("64-bit sizes that lie", lambda rng, e: e.append(_wide(rng)))
-zipped("end that counts wrongly", lambda rng, e: zips.archive(e, count=rng.choice((0, 1, 65535))), "refused", "ok")
+zipped(
+    "end that counts wrongly",
+    lambda rng, e: zips.archive(e, count=rng.choice((0, 1, 4, 65535))),
+)
 zipped("table of any size", lambda rng, e: zips.archive(e, table=rng.choice((2**32 - 2, 2**31, 10**9))))
 zipped("overlapping bomb", lambda rng, e: zips.bomb(rng.randrange(50, 250)))
 zipped("quoting bomb", lambda rng, e: zips.quoted_bomb(rng.randrange(20, 90)))
@@ -261,17 +292,27 @@ def _flipped(rng: Random, data: bytes) -> bytes:
 
 tarred("symbolic link out", lambda rng: tars.link("odd", rng.choice(("../outside", "/etc", "../../.."))))
 tarred("symbolic link inside", lambda rng: tars.member("a") + tars.link("odd", "a"))
-tarred("link, then a member through it", lambda rng: tars.link("d", "../outside") + tars.member("d/secret.txt"))
-tarred("hard link out", lambda rng: tars.link("odd", rng.choice(("../outside/secret.txt", "/etc/passwd")), b"1"))
-tarred("hard link inside, then written", lambda rng: tars.member("a") + tars.link("b", "a", b"1") + tars.member("b"))
+tarred(
+    "link, then a member through it", lambda rng: tars.link("d", "../outside") + tars.member("d/secret.txt")
+)
+tarred(
+    "hard link out", lambda rng: tars.link("odd", rng.choice(("../outside/secret.txt", "/etc/passwd")), b"1")
+)
+tarred(
+    "hard link inside, then written",
+    lambda rng: tars.member("a") + tars.link("b", "a", b"1") + tars.member("b"),
+)
 tarred("device or pipe", lambda rng: tars.header("odd", kind=rng.choice((b"3", b"4", b"6", b"7"))))
 tarred("unknown type", lambda rng: tars.header("odd", kind=rng.choice((b"A", b"D", b"M", b"V", b"Z"))))
 tarred("sparse, old form", lambda rng: tars.header("odd", kind=b"S", size=rng.randrange(2**33)))
+SPARSE = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "odd"}
 tarred(
     "sparse, new form",
-    lambda rng: tars.pax({"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "odd",
-                          "GNU.sparse.realsize": str(rng.randrange(2**50))}) + tars.member("x", tars.padded(b"1\n0\n0\n")),
-)  # fmt: skip
+    lambda rng: (
+        tars.pax({**SPARSE, "GNU.sparse.realsize": str(rng.randrange(2**50))})
+        + tars.member("x", tars.padded(b"1\n0\n0\n"))
+    ),
+)
 tarred("same name twice", lambda rng: tars.member("a") + tars.member("a", b"other"))
 tarred("names that differ in case", lambda rng: tars.member("a/B.png") + tars.member("a/b.PNG"))
 tarred("file with a slash at its end", lambda rng: tars.member("a/"))
@@ -280,10 +321,18 @@ tarred("name that is not UTF-8", lambda rng: tars.member(b"caf\xe9.png"))
 tarred("size of any size", lambda rng: tars.header("a", size=rng.randrange(2**31, 2**33)))
 tarred("size below zero", lambda rng: tars.header("a", raw_size=b"\xff" * 12))
 tarred("size of 2**80", lambda rng: tars.header("a", raw_size=b"\x80" + rng.randbytes(11)))
-tarred("extended size that lies", lambda rng: tars.pax({"size": rng.choice(("-512", "9" * 30, "1e9"))}) + tars.member("a"))
-tarred("long name of any length", lambda rng: tars.header("x", kind=rng.choice((b"L", b"x", b"g")), size=2**32))
+tarred(
+    "extended size that lies",
+    lambda rng: tars.pax({"size": rng.choice(("-512", "9" * 30, "1e9"))}) + tars.member("a"),
+)
+tarred(
+    "long name of any length", lambda rng: tars.header("x", kind=rng.choice((b"L", b"x", b"g")), size=2**32)
+)
 tarred("long names without end", lambda rng: tars.member("x", b"y\0", b"L") * 2000)
-tarred("extended header of length 0 (CVE-2019-20907)", lambda rng: tars.member("x", b"0 path=y\n", b"x") + tars.member("a"))
+tarred(
+    "extended header of length 0 (CVE-2019-20907)",
+    lambda rng: tars.member("x", b"0 path=y\n", b"x") + tars.member("a"),
+)
 tarred("wrong checksum", lambda rng: b"x" * 100 + tars.member("a")[100:])
 tarred("CVE-2007-4559: climbs", lambda rng: tars.member("../" * rng.randrange(1, 9) + "outside/secret.txt"))
 tarred(
@@ -294,21 +343,30 @@ tarred("CVE-2025-4138: target that is normalised away", lambda rng: tars.folder(
        + tars.link("c", "a/b/../../outside") + tars.member("c/secret.txt"))  # fmt: skip
 tarred("CVE-2025-4330: hard link to a link", lambda rng: tars.link("a/b/c", "../../../outside/secret.txt")
        + tars.link("d", "a/b/c", b"1") + tars.member("d"))  # fmt: skip
-tarred("CVE-2025-4517: path longer than any resolver follows", lambda rng: tars.long_chain("abcdefghijklmnop"))
+tarred(
+    "CVE-2025-4517: path longer than any resolver follows", lambda rng: tars.long_chain("abcdefghijklmnop")
+)
 tarred("CVE-2026-7774: links without a name", lambda rng: tars.pax({"path": rng.choice(("", "/", "./"))})
        + tars.link("x", "../outside") + tars.member("secret.txt"))  # fmt: skip
-tarred("CVE-2026-7774: plainly", lambda rng: tars.link("", "..") + tars.link("", "outside") + tars.member("secret.txt"))
+tarred(
+    "CVE-2026-7774: plainly",
+    lambda rng: tars.link("", "..") + tars.link("", "outside") + tars.member("secret.txt"),
+)
 
 
 @kind("needs a tool, holds noise")
 def noise(rng: Random) -> Made:
-    magic, name = rng.choice(((b"Rar!\x1a\7\1\0", "a.rar"), (b"Rar!\x1a\7\0", "a.part1.rar"), (b"7z\xbc\xaf\x27\x1c", "a.7z")))
+    magic, name = rng.choice(
+        ((b"Rar!\x1a\7\1\0", "a.rar"), (b"Rar!\x1a\7\0", "a.part1.rar"), (b"7z\xbc\xaf\x27\x1c", "a.7z"))
+    )
     return name, magic + rng.randbytes(rng.randrange(300)), {}
 
 
 @kind("kind that is not known")
 def unknown(rng: Random) -> Made:
-    head = rng.choice((b"<!doctype html>", b"\x89PNG\r\n", struct.pack("<L", 0x184D2204), b"", b"MZ", b"\x1f\x9d"))
+    head = rng.choice(
+        (b"<!doctype html>", b"\x89PNG\r\n", struct.pack("<L", 0x184D2204), b"", b"MZ", b"\x1f\x9d")
+    )
     return rng.choice(("a.zip", "a.tar", "a.bin")), head + rng.randbytes(rng.randrange(99)), {}
 
 

@@ -1,7 +1,7 @@
 """F20: servers that stall, truncate, redirect and lie, and pages that want a person.
 
-Whatever a server does: the file appears whole under its name, or not at all with a message that says what to do;
-no message and no file holds anything of the address but its host, nor of the credentials.
+Whatever a server does: the file appears whole under its name, or not at all with a message that says what to
+do; no message and no file holds anything of the address but its host, nor of the credentials.
 """
 
 import gzip
@@ -88,7 +88,9 @@ def clean(error: BaseException) -> None:
     """No secret is in a message, nor in what stands behind it."""
     seen = error
     while seen:
-        assert not any(secret in f"{seen} {seen!r} {seen.args}" for secret in SECRETS), "a secret in a message"
+        assert not any(secret in f"{seen} {seen!r} {seen.args}" for secret in SECRETS), (
+            "a secret in a message"
+        )
         seen = seen.__cause__ or seen.__context__
 
 
@@ -104,7 +106,9 @@ def judged(run: Callable[[Random, Path], str]) -> Callable[[Random, Path], str]:
             assert not any(secret in path.name for secret in SECRETS)
             assert path.is_dir() or not any(secret.encode() in path.read_bytes() for secret in SECRETS), path
         allowed = (".zip", ".part", ".part.json", "SHA256SUMS", "acquired.json")
-        assert all(path.name.endswith(allowed) for path in folder.glob("target/*")), list(folder.glob("target/*"))
+        assert all(path.name.endswith(allowed) for path in folder.glob("target/*")), list(
+            folder.glob("target/*")
+        )
         return outcome
 
     return whole
@@ -149,7 +153,15 @@ def ignoring(rng: Random, body: bytes) -> Callable:
 @kind("goes on with another part than the one asked for", "ok")
 def shifted(rng: Random, body: bytes) -> Callable:
     n = len(body)
-    spans = (f"bytes 0-{n - 1}/{n}", f"bytes 7-{n - 1}/{n}", f"bytes 1-2/{n}", "bytes */5", "", f"bytes 9-8/{n}", "x")
+    spans = (
+        f"bytes 0-{n - 1}/{n}",
+        f"bytes 7-{n - 1}/{n}",
+        f"bytes 1-2/{n}",
+        "bytes */5",
+        "",
+        f"bytes 9-8/{n}",
+        "x",
+    )
     span = rng.choice(spans)
 
     def then(e: Exchange) -> None:
@@ -169,7 +181,9 @@ def other_state(rng: Random, body: bytes) -> Callable:
         if not e.start():
             return e.answer(body, **WHOLE)
         n = len(body) + longer
-        return e.answer(body[e.start() :] + b"x" * longer, 206, Content_Range=f"bytes {e.start()}-{n - 1}/{n}", ETag=tag)
+        return e.answer(
+            body[e.start() :] + b"x" * longer, 206, Content_Range=f"bytes {e.start()}-{n - 1}/{n}", ETag=tag
+        )
 
     return broken_first(body, rng, then)
 
@@ -217,7 +231,9 @@ def loris(rng: Random, body: bytes) -> Callable:
             while not e.server.over.wait(0.01):
                 e.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         elif where in ("status", "headers"):
-            e.trickle(b"HTTP/1.1 200 OK\r\n" if where == "status" else b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 99)
+            e.trickle(
+                b"HTTP/1.1 200 OK\r\n" if where == "status" else b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 99
+            )
         elif where == "body":
             e.head(length=len(body))
             e.trickle(body)
@@ -267,7 +283,9 @@ def _chunks(e: Exchange, body: bytes, end: bytes) -> None:
 
 @kind("hangs up at once, or does not speak HTTP")
 def rude(rng: Random, body: bytes) -> Callable:
-    text = rng.choice((b"", b"220 ftp ready\r\n", rng.randbytes(99), b"HTTP/1.1 abc OK\r\n\r\n", b"HTTP/9.9 200 OK\r\n\r\n"))
+    text = rng.choice(
+        (b"", b"220 ftp ready\r\n", rng.randbytes(99), b"HTTP/1.1 abc OK\r\n\r\n", b"HTTP/9.9 200 OK\r\n\r\n")
+    )
     return lambda e: e.wfile.write(text)
 
 
@@ -338,13 +356,18 @@ def busy(rng: Random, body: bytes) -> Callable:
 
 @kind("moved", "ok")
 def moved(rng: Random, body: bytes) -> Callable:
-    number, to = rng.choice((301, 302, 303, 307, 308)), rng.choice(("/new/a.zip", "new/a.zip?k=s3cr3t-query", "//{}/new"))
+    number, to = (
+        rng.choice((301, 302, 303, 307, 308)),
+        rng.choice(("/new/a.zip", "new/a.zip?k=s3cr3t-query", "//{}/new")),
+    )
 
     def respond(e: Exchange) -> None:
         if "new" in e.path:
             assert e.headers["Authorization"] == "Bearer s3cr3t-token"
             return e.answer(body)
-        return e.answer(b"x" * 99, number, Location=to.format(e.headers["Host"]), Set_Cookie="c=s3cr3t-cookie")
+        return e.answer(
+            b"x" * 99, number, Location=to.format(e.headers["Host"]), Set_Cookie="c=s3cr3t-cookie"
+        )
 
     return respond
 
@@ -352,8 +375,8 @@ def moved(rng: Random, body: bytes) -> Callable:
 @kind("redirect to what is no web address")
 def elsewhere(rng: Random, body: bytes) -> Callable:
     places = (
-        "file:///etc/passwd", "FILE:/etc/passwd", "ftp://127.0.0.1/a.zip", "data:text/plain,x", "javascript:1",
-        "http://", "http://[", "", "http://localhost:99999/", "gopher://127.0.0.1/", "http:///etc/passwd",
+        "file:///etc/passwd", "FILE:/etc/passwd", "ftp://127.0.0.1/a.zip", "data:text/plain,x",
+        "javascript:1", "http://", "http://[", "", "http://localhost:99999/", "gopher://127.0.0.1/", "http:///etc/passwd",
     )  # fmt: skip
     return lambda e: e.answer(status=302, Location=rng.choice(places))
 
@@ -395,14 +418,16 @@ def other_host(rng: Random, folder: Path) -> str:
 def hostile_name(rng: Random, folder: Path) -> str:
     body = payload(rng)
     names = (
-        "../../a.zip", "/etc/a.zip", "..\\a.zip", "C:\\x\\a.zip", "a\0.zip", "..", "", ".bashrc", "SHA256SUMS",
-        "acquired.json", "b.zip.part", "-rf.zip", "n" * 300 + ".zip", "%2e%2e%2fa.zip", "a\x1b[2J.zip",
+        "../../a.zip", "/etc/a.zip", "..\\a.zip", "C:\\x\\a.zip", "a\0.zip", "..", "", ".bashrc",
+        "SHA256SUMS", "acquired.json", "b.zip.part", "-rf.zip", "n" * 300 + ".zip", "%2e%2e%2fa.zip", "a\x1b[2J.zip",
     )  # fmt: skip
     text = f'attachment; filename="{rng.choice(names)}"'.replace("\0", "\\0")
     with serving(lambda e: e.answer(body, Content_Disposition=text)) as server:
         before = set(folder.rglob("*"))
         outcome = fetched(folder, server, body, "/get?id=7")
-        made = {path for path in {*folder.rglob("*")} - before if path.name not in ("SHA256SUMS", "acquired.json")}
+        made = {
+            path for path in {*folder.rglob("*")} - before if path.name not in ("SHA256SUMS", "acquired.json")
+        }
         assert all(path == folder / "target" or path.suffix == ".zip" for path in made), made
     return outcome
 
@@ -445,7 +470,9 @@ def killed(rng: Random, folder: Path) -> str:
     (folder / "target/a.zip.part").write_bytes(body[: rng.choice((0, 1, 700, len(body) - 1, len(body)))])
     note = rng.choice(({"validator": '"one"', "total": len(body)}, {"validator": '"one"', "total": None}, {}))
     files.write_json(folder / "target/a.zip.part.json", note)
-    with serving(lambda e: e.ranged(body, **WHOLE) if e.start() < len(body) else e.answer(status=416)) as server:
+    with serving(
+        lambda e: e.ranged(body, **WHOLE) if e.start() < len(body) else e.answer(status=416)
+    ) as server:
         return fetched(folder, server, body)
 
 

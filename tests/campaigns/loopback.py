@@ -31,8 +31,10 @@ class Exchange(BaseHTTPRequestHandler):
         """Which request this is, from 1."""
         return self.server.seen.index(self) + 1
 
-    def answer(self, body: bytes = b"", status: int = 200, *, length: int | None = -1, **headers: str) -> None:
-        """Send an answer; underscores in names of headers stand for hyphens, a length of None for no such header."""
+    def answer(
+        self, body: bytes = b"", status: int = 200, *, length: int | None = -1, **headers: str
+    ) -> None:
+        """Send an answer; underscores in names of headers stand for hyphens, a length of None for none."""
         self.head(status, length=len(body) if length == -1 else length, **headers)
         self.wfile.write(body)
 

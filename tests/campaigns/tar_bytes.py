@@ -14,14 +14,16 @@ END = bytes(2 * BLOCK)
 LONG = "l" * 247
 
 
-def header(name: str | bytes, *, size: int = 0, kind: bytes = b"0", link: str = "", raw_size: bytes | None = None) -> bytes:
+def header(
+    name: str | bytes, *, size: int = 0, kind: bytes = b"0", link: str = "", raw_size: bytes | None = None
+) -> bytes:
     """One header block with a right checksum."""
     name = name if isinstance(name, bytes) else name.encode()
     octal = f"{size:011o}".encode() + b"\0" if raw_size is None else raw_size
     block = bytearray(
         struct.pack(
-            "100s8s8s8s12s12s8s1s100s8s32s32s8s8s155s12x", name[:100], b"0000644\0", b"0000000\0", b"0000000\0", octal,
-            b"00000000000\0", b" " * 8, kind, link.encode()[:100], b"ustar\x0000", b"", b"", b"", b"", b"",
+            "100s8s8s8s12s12s8s1s100s8s32s32s8s8s155s12x", name[:100], b"0000644\0", b"0000000\0", b"0000000\0",
+            octal, b"00000000000\0", b" " * 8, kind, link.encode()[:100], b"ustar\x0000", b"", b"", b"", b"", b"",
         )
     )  # fmt: skip
     block[148:156] = f"{sum(block):06o}\0 ".encode()

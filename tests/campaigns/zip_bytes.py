@@ -51,7 +51,9 @@ class Entry:
         """Line of the table of contents."""
         offset = offset if self.offset is None else self.offset
         head = (0x314, 20, self.flags, self.method, 0, 0x21, *self.sizes(), len(self.name), len(self.extra))
-        return struct.pack("<4s6H3L5H2L", b"PK\1\2", *head, 0, 0, 0, self.mode, offset) + self.name + self.extra
+        return (
+            struct.pack("<4s6H3L5H2L", b"PK\1\2", *head, 0, 0, 0, self.mode, offset) + self.name + self.extra
+        )
 
 
 def archive(entries: Sequence[Entry], *, count: int | None = None, table: int | None = None) -> bytes:
@@ -60,7 +62,21 @@ def archive(entries: Sequence[Entry], *, count: int | None = None, table: int | 
     for entry in entries:
         directory += entry.central(len(body))
         body += entry.local()
-    return body + directory + end(len(entries) if count is None else count, table or len(directory), len(body))
+    return (
+        body + directory + end(len(entries) if count is None else count, table or len(directory), len(body))
+    )
+
+
+def archive64(entries: Sequence[Entry]) -> bytes:
+    """Write an archive whose last record leaves its numbers to that of zip64."""
+    body, directory = b"", b""
+    for entry in entries:
+        directory += entry.central(len(body))
+        body += entry.local()
+    count, at = len(entries), len(body)
+    wide = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), at)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, at + len(directory), 1)
+    return body + directory + wide + locator + end(0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF)
 
 
 def end(count: int, size: int, offset: int) -> bytes:

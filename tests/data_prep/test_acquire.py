@@ -1,4 +1,4 @@
-"""Acquisition against a real server on this machine: what comes, what lies there, and what a person is told."""
+"""Acquisition against a real server on this machine: what comes, what lies there, what a person is told."""
 
 import fcntl
 import os
@@ -50,9 +50,10 @@ def test_only_the_rest_is_fetched(tmp_path):
 
 
 def test_what_came_survives_the_run(tmp_path):
-    with serving(lambda e: e.ranged(ZIP, until=max(7000, e.start()), ETag='"1"')) as server:
-        with pytest.raises(ValueError, match=r"given up after 2 attempts: .*7000 bytes are kept; run again"):
-            fetch(tmp_path, server)
+    told = r"given up after 2 attempts: .*7000 bytes are kept; run again"
+    stuck = serving(lambda e: e.ranged(ZIP, until=max(7000, e.start()), ETag='"1"'))
+    with stuck as server, pytest.raises(ValueError, match=told):
+        fetch(tmp_path, server)
     with serving(lambda e: e.ranged(ZIP, ETag='"1"')) as server:
         fetch(tmp_path, server)
         assert [e.start() for e in server.seen] == [7000]
@@ -61,7 +62,10 @@ def test_what_came_survives_the_run(tmp_path):
 def test_waiting_grows_up_to_its_limit(tmp_path):
     waits = []
     patience = Patience(attempts=6, first=1.0, longest=5.0)
-    with serving(lambda e: e.answer(status=503)) as server, pytest.raises(ValueError, match="after 6 attempts"):
+    with (
+        serving(lambda e: e.answer(status=503)) as server,
+        pytest.raises(ValueError, match="after 6 attempts"),
+    ):
         fetch(tmp_path, server, patience=patience, sleep=waits.append)
     assert waits == [1, 2, 4, 5, 5]
 
@@ -80,7 +84,11 @@ def test_a_server_may_ask_for_more_time_but_not_for_all(tmp_path):
 
 @pytest.mark.parametrize(
     ("status", "step"),
-    [(401, "HOCP_SEWA_USER"), (403, "Ask anew at https://db.sewaproject.eu"), (404, "Look at https://db.sewaproject.eu")],
+    [
+        (401, "HOCP_SEWA_USER"),
+        (403, "Ask anew at https://db.sewaproject.eu"),
+        (404, "Look at https://db.sewaproject.eu"),
+    ],
 )
 def test_statuses_say_which_step_is_needed(tmp_path, status, step):
     with serving(lambda e: e.answer(b"", status)) as server, pytest.raises(ValueError, match=step):
@@ -89,19 +97,27 @@ def test_statuses_say_which_step_is_needed(tmp_path, status, step):
 
 
 @pytest.mark.parametrize(
-    ("page", "said"), [("page to log in", "a page to log in"), ("page of a licence", "accept terms"), ("some page", "a web page")]
+    ("page", "said"),
+    [
+        ("page to log in", "a page to log in"),
+        ("page of a licence", "accept terms"),
+        ("some page", "a web page"),
+    ],
 )
 def test_pages_say_which_step_is_needed(tmp_path, page, said):
-    with serving(lambda e: e.answer(PAGES[page], Content_Type="text/html")) as server:
-        with pytest.raises(ValueError, match=f"{said}.*Open https://db.sewaproject.eu in a browser.*--from FILE"):
-            fetch(tmp_path, server)
+    told = f"{said}.*Open https://db.sewaproject.eu in a browser.*--from FILE"
+    serves = serving(lambda e: e.answer(PAGES[page], Content_Type="text/html"))
+    with serves as server, pytest.raises(ValueError, match=told):
+        fetch(tmp_path, server)
     assert not [*tmp_path.iterdir()]
 
 
 def test_changed_release_is_refused_with_both_hashes(tmp_path):
     with serving(lambda e: e.answer(ZIP)) as server:
         (tmp_path / "SHA256SUMS").write_text("0" * 64 + "  a.zip\n")
-        with pytest.raises(ValueError, match=f"has SHA-256 [0-9a-f]{{64}}, but had {'0' * 64} when first seen"):
+        with pytest.raises(
+            ValueError, match=f"has SHA-256 [0-9a-f]{{64}}, but had {'0' * 64} when first seen"
+        ):
             fetch(tmp_path, server)
     assert [path.name for path in tmp_path.iterdir()] == ["SHA256SUMS"]
 
@@ -118,7 +134,10 @@ def test_one_lost_file_does_not_cost_the_others(tmp_path):
 
 def test_names_from_the_server_are_resumed_too(tmp_path):
     offered = {"ETag": '"1"', "Content_Disposition": "attachment; filename*=UTF-8''clips%20%C3%A9.zip"}
-    with serving(lambda e: e.ranged(ZIP, until=7000, **offered)) as server, pytest.raises(ValueError, match="7000 bytes"):
+    with (
+        serving(lambda e: e.ranged(ZIP, until=7000, **offered)) as server,
+        pytest.raises(ValueError, match="7000 bytes"),
+    ):
         fetch(tmp_path, server, "/get", patience=Patience(attempts=1, rate=1, window=1))
     with serving(lambda e: e.ranged(ZIP, **offered)) as server:
         assert fetch(tmp_path, server, "/get")[0].name == "clips é.zip"
@@ -146,7 +165,10 @@ def test_a_person_may_name_the_file(tmp_path):
 
 def test_disk_without_room_is_named_before_anything_comes(tmp_path, monkeypatch):
     monkeypatch.setattr(acquire_part.shutil, "disk_usage", lambda _: SimpleNamespace(free=1))
-    with serving(lambda e: e.answer(ZIP)) as server, pytest.raises(ValueError, match="needs 0.0 GB more, but .* has 0.0 GB"):
+    with (
+        serving(lambda e: e.answer(ZIP)) as server,
+        pytest.raises(ValueError, match=r"needs 0\.0 GB more, but .* has 0\.0 GB"),
+    ):
         fetch(tmp_path, server)
 
 
@@ -155,7 +177,9 @@ def test_disk_without_room_is_named_before_anything_comes(tmp_path, monkeypatch)
 
 def everything_said(error):
     """All that a traceback could show of an exception, causes included."""
-    lines = "".join(traceback.TracebackException.from_exception(error, capture_locals=False).format(chain=True))
+    lines = "".join(
+        traceback.TracebackException.from_exception(error, capture_locals=False).format(chain=True)
+    )
     return f"{error!r} {error.__cause__!r} {error.__context__!r} {lines}"
 
 
@@ -184,7 +208,9 @@ def test_no_line_of_a_log_holds_a_secret(tmp_path, caplog):
     with serving(lambda e: e.ranged(ZIP, until=7000 if e.number == 1 else None, ETag='"1"')) as server:
         fetch(tmp_path, server, "/s3cr3t-path/a.zip")
     assert not [secret for secret in SECRETS if secret in caplog.text]
-    assert "s3cr3t" not in repr(acquire_sources.sources("sewa", environment(server, HOCP_SEWA_TOKEN="s3cr3t-token")))
+    assert "s3cr3t" not in repr(
+        acquire_sources.sources("sewa", environment(server, HOCP_SEWA_TOKEN="s3cr3t-token"))
+    )
 
 
 def test_credentials_of_each_kind(tmp_path):
@@ -197,7 +223,10 @@ def test_credentials_of_each_kind(tmp_path):
             sources = acquire_sources.sources("sewa", environment(server, **variables))
             acquire.fetch("sewa", sources, tmp_path / expected[:5], patience=QUICK)
             assert server.seen[0].headers["Authorization"] == expected
-    assert acquire_sources.sources("sewa", {"HOCP_SEWA_URLS": "https://u:p%40@h/a"})[0].authorization == "Basic dTpwQA=="
+    assert (
+        acquire_sources.sources("sewa", {"HOCP_SEWA_URLS": "https://u:p%40@h/a"})[0].authorization
+        == "Basic dTpwQA=="
+    )
 
 
 def test_nothing_of_netrc_is_sent(tmp_path, monkeypatch):
@@ -260,7 +289,10 @@ def test_credentials_stay_with_host_protocol_and_port():
         ("C:\\x\\a.zip", "a.zip"),
         ("e\u0301.zip", "é.zip"),
         ("a\nb;$(x).zip", "a_b__(x).zip"),
-        *((text, "") for text in ("", "..", ".bashrc", "-rf.zip", "SHA256SUMS", "x.part", "n" * 201, "a/", "___")),
+        *(
+            (text, "")
+            for text in ("", "..", ".bashrc", "-rf.zip", "SHA256SUMS", "x.part", "n" * 201, "a/", "___")
+        ),
     ],
 )
 def test_names_are_made_harmless(text, name):
@@ -277,7 +309,9 @@ def test_local_files_are_linked_or_known(tmp_path):
     (tmp_path / "in/notes.txt").write_text("mine")
     out = tmp_path / "out"
     found = acquire.gather("afew_va", [tmp_path / "in"], out)
-    assert [item.name for item in found] == ["01.zip", "02.zip"] and (out / "01.zip").samefile(tmp_path / "in/01.zip")
+    assert [item.name for item in found] == ["01.zip", "02.zip"] and (out / "01.zip").samefile(
+        tmp_path / "in/01.zip"
+    )
     assert sums.read(out) == {item.name: item.sha256 for item in found}
     assert acquire.gather("afew_va", [tmp_path / "in"], out) == found, "again is the same"
     (tmp_path / "other").mkdir()
@@ -312,7 +346,9 @@ def test_a_saved_page_is_no_archive(tmp_path):
 def test_two_acquisitions_into_one_folder(tmp_path):
     with acquire.alone(tmp_path), pytest.raises(ValueError, match="another acquisition is at work"):
         acquire.in_place("sewa", [_zip_in(tmp_path)])
-    stale = (tmp_path / ".acquire.lock").open("w")  # of a run that was killed: the file is there, the lock is not
+    stale = (tmp_path / ".acquire.lock").open(
+        "w"
+    )  # of a run that was killed: the file is there, the lock is not
     acquire.in_place("sewa", [tmp_path])
     fcntl.flock(stale, fcntl.LOCK_EX | fcntl.LOCK_NB)
     assert not (tmp_path / ".acquire.lock").exists()
@@ -356,7 +392,9 @@ def test_the_whole_command(tmp_path):
             HOCP_SEWA_URLS=f"{server.url('/s3cr3t-path/a.zip')}?s3cr3t-query", HOCP_SEWA_TOKEN="s3cr3t-token",
         )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
-    assert "fetched  a.zip" in answer.stdout and not [s for s in SECRETS if s in answer.stdout + answer.stderr]
+    assert "fetched  a.zip" in answer.stdout and not [
+        s for s in SECRETS if s in answer.stdout + answer.stderr
+    ]
 
 
 def test_without_addresses_it_says_what_to_set(tmp_path, capsys, monkeypatch):
@@ -369,7 +407,9 @@ def test_offline_checks_what_is_there(tmp_path, capsys, monkeypatch):
     _zip_in(tmp_path)
     with serving(lambda e: e.answer(ZIP)) as server:
         monkeypatch.setenv("HOCP_SEWA_URLS", server.url())
-        assert command_line.main(["acquire", "sewa", "--out", str(tmp_path), "--accept-terms", "--offline"]) == 0
+        assert (
+            command_line.main(["acquire", "sewa", "--out", str(tmp_path), "--accept-terms", "--offline"]) == 0
+        )
         assert not server.seen
     assert "there    a.zip" in capsys.readouterr().out
 

