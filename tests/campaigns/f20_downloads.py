@@ -419,7 +419,8 @@ def hostile_name(rng: Random, folder: Path) -> str:
     body = payload(rng)
     names = (
         "../../a.zip", "/etc/a.zip", "..\\a.zip", "C:\\x\\a.zip", "a\0.zip", "..", "", ".bashrc",
-        "SHA256SUMS", "acquired.json", "b.zip.part", "-rf.zip", "n" * 300 + ".zip", "%2e%2e%2fa.zip", "a\x1b[2J.zip",
+        "SHA256SUMS", "acquired.json", "b.zip.part", "-rf.zip", "n" * 300 + ".zip", "%2e%2e%2fa.zip",
+        "a\x1b[2J.zip",
     )  # fmt: skip
     text = f'attachment; filename="{rng.choice(names)}"'.replace("\0", "\\0")
     with serving(lambda e: e.answer(body, Content_Disposition=text)) as server:

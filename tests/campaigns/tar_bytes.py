@@ -22,8 +22,9 @@ def header(
     octal = f"{size:011o}".encode() + b"\0" if raw_size is None else raw_size
     block = bytearray(
         struct.pack(
-            "100s8s8s8s12s12s8s1s100s8s32s32s8s8s155s12x", name[:100], b"0000644\0", b"0000000\0", b"0000000\0",
-            octal, b"00000000000\0", b" " * 8, kind, link.encode()[:100], b"ustar\x0000", b"", b"", b"", b"", b"",
+            "100s8s8s8s12s12s8s1s100s8s32s32s8s8s155s12x", name[:100], b"0000644\0", b"0000000\0",
+            b"0000000\0", octal, b"00000000000\0", b" " * 8, kind, link.encode()[:100], b"ustar\x0000",
+            b"", b"", b"", b"", b"",
         )
     )  # fmt: skip
     block[148:156] = f"{sum(block):06o}\0 ".encode()
