@@ -87,6 +87,7 @@ def fetch(dataset: str, sources: Sequence[Source], folder: Path, **options: obje
     from data_prep.acquire_http import Download  # loads an HTTP library, which few commands need
 
     with alone(folder):
+        _only_of(dataset, folder)
         sums.read(folder)  # an unreadable list shows now, not after hours
         found, faults = {}, []
         for source in sources:
@@ -115,6 +116,7 @@ def gather(dataset: str, places: Iterable[Path], folder: Path) -> list[Acquired]
     """
     wanted = archives(places)
     with alone(folder):
+        _only_of(dataset, folder)
         known = sums.read(folder)
         digests = archive.checksums({place.name: place for place in wanted})
         for place in wanted:
@@ -132,16 +134,20 @@ def gather(dataset: str, places: Iterable[Path], folder: Path) -> list[Acquired]
     return found
 
 
-def in_place(dataset: str, places: Iterable[Path]) -> list[Acquired]:
+def in_place(dataset: str, places: Sequence[Path]) -> list[Acquired]:
     """
     Compare files with `SHA256SUMS` beside them, and add there those that it lacks.
 
     Raises
     ------
     ValueError
-        If there is no archive, or one has another hash than it had.
+        If there is no archive, one has another hash than it had, or a folder lacks one that it had.
     """
     found = []
+    for folder in filter(Path.is_dir, places):
+        lost = [name for name in sums.read(folder) if not (folder / name).is_file()]
+        if lost:
+            raise ValueError(f"{folder}: of the files in {sums.NAME}, {', '.join(lost[:9])} are missing")
     for place in archives(places):
         _begins_right(dataset, place)
         known = place.name in sums.read(place.parent)  # then nothing is written: the folder may be read-only
@@ -196,13 +202,24 @@ def _known(place: Path, how: str) -> Acquired:
     return Acquired(place.name, place.stat().st_size, digest, how)
 
 
+def _only_of(dataset: str, folder: Path) -> None:
+    """Keep data sets apart: each has its own conditions."""
+    other = _noted(folder).get("dataset", dataset)
+    if other != dataset:
+        raise ValueError(f"{folder}: holds files of {other}; expected a folder for {dataset} alone")
+
+
+def _noted(folder: Path) -> dict:
+    place = folder / MANIFEST
+    return files.read_json(place) if place.is_file() else {}
+
+
 def _note(dataset: str, folder: Path, found: Iterable[Acquired]) -> None:
     """Write down what is there and on what conditions; never from where."""
-    place = folder / MANIFEST
-    old = files.read_json(place).get("files", {}) if place.is_file() else {}
+    old = _noted(folder).get("files", {})
     new = {item.name: {"bytes": item.bytes, "sha256": item.sha256} for item in found}
     if new:
         access = ACCESS[dataset]
         terms = {"page": access.page, "conditions": access.conditions, "accepted": True}
         listed = dict(sorted({**old, **new}.items()))
-        files.write_json(place, {"dataset": dataset, "terms": terms, "files": listed})
+        files.write_json(folder / MANIFEST, {"dataset": dataset, "terms": terms, "files": listed})

@@ -337,6 +337,20 @@ def test_in_place_records_first_and_compares_then(tmp_path):
         acquire.in_place("sewa", [tmp_path])
 
 
+def test_what_is_lost_is_named(tmp_path):
+    acquire.in_place("sewa", [_zip_in(tmp_path)])
+    (tmp_path / "a.zip").rename(tmp_path / "b.zip")
+    with pytest.raises(ValueError, match=r"of the files in SHA256SUMS, a\.zip are missing"):
+        acquire.in_place("sewa", [tmp_path])
+
+
+def test_data_sets_are_kept_apart(tmp_path):
+    (tmp_path / "in").mkdir()
+    acquire.gather("sewa", [_zip_in(tmp_path / "in")], tmp_path / "out")
+    with pytest.raises(ValueError, match="holds files of sewa; expected a folder for afew_va alone"):
+        acquire.gather("afew_va", [tmp_path / "in"], tmp_path / "out")
+
+
 def test_a_saved_page_is_no_archive(tmp_path):
     (tmp_path / "a.zip").write_bytes(PAGES["page to log in"])
     with pytest.raises(ValueError, match="a page to log in"):

@@ -365,3 +365,19 @@ def test_real_7z(tmp_path):
     )
     with pytest.raises(ValueError, match="refused"):
         unpack(tmp_path / "b.7z", tmp_path / "out2")
+
+
+@pytest.mark.skipif(not shutil.which("bsdtar"), reason="bsdtar is not installed here")
+def test_real_bsdtar(tmp_path, monkeypatch):
+    tool = shutil.which("bsdtar")
+    monkeypatch.setattr(unpack_tools.shutil, "which", lambda name: tool if name == "bsdtar" else None)
+    (tmp_path / "in/d e").mkdir(parents=True)
+    (tmp_path / "in/d e/1.bin").write_bytes(os.urandom(300_000))
+    subprocess.run([tool, "--format=7zip", "-cf", "../a.7z", "."], cwd=tmp_path / "in", check=True)
+    unpack(tmp_path / "a.7z", tmp_path / "out")
+    assert files.sha256(tmp_path / "out/d e/1.bin") == files.sha256(tmp_path / "in/d e/1.bin")
+    whole = (tmp_path / "a.7z").read_bytes()
+    (tmp_path / "a.7z").write_bytes(whole[:9000] + bytes(9) + whole[9009:])
+    with pytest.raises(ValueError, match=r"a\.7z"):
+        unpack(tmp_path / "a.7z", tmp_path / "damaged")
+    assert not (tmp_path / "damaged").exists()
