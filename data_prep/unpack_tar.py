@@ -130,7 +130,7 @@ def unpack(stream: BinaryIO, name: str, *, packed: int, folder: Path) -> dict[st
         while forward.read(1 << 16):  # to the end, where the checksum of the compression stands
             pass
     except FAULTS as error:
-        if getattr(error, "errno", None) or str(error).startswith(name):  # the disk, or said already
+        if getattr(error, "errno", None) or str(error).startswith(f"{name}:"):  # the disk, or said already
             raise
         raise ValueError(f"{name}: refused: damaged or unsafe: {error}. Nothing of it was kept") from None
     return expected

@@ -13,11 +13,14 @@ import zipfile
 import pytest
 
 from data_prep import __main__ as command_line
-from data_prep import members, unpack_files, unpack_tools
+from data_prep import members, unpack_files, unpack_tar, unpack_tools
 from data_prep.members import Member, Roster, name_fault
 from data_prep.unpack import unpack
 from data_prep.volumes import volumes
 from hocp.contracts import files
+from tests.campaigns import tar_bytes as tars
+from tests.campaigns.zip_bytes import Entry
+from tests.campaigns.zip_bytes import archive as zip_archive
 
 CONTENT = {"a/1.png": b"one", "a/b/2.png": b"two" * 999, "é.txt": b""}
 
@@ -137,6 +140,72 @@ def test_folders_may_come_again_but_under_one_spelling():
     ]
     with pytest.raises(ValueError, match="only in case"):
         roster.add(Member("A/x", 1))
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ([Entry(b"a"), Entry(b"b", offset=0)], "overlap"),
+        ([Entry(b"a", packed_size=7), Entry(b"b")], "overlap"),
+        ([Entry(b"a", packed_size=99)], "overlap"),
+        ([Entry(b"a", offset=2**32 - 2)], "overlap"),
+        ([Entry(b"a\0b")], "leads out"),
+        ([Entry(b"a/")], "an empty part"),
+        ([Entry(b"a", mode=0o120777 << 16)], "mode 120000"),
+        ([Entry(b"a", mode=0x400)], "mode 0"),
+        ([Entry(b"a", flags=1)], "encrypted"),
+        ([Entry(b"a", method=14)], "compression 14"),
+        ([Entry(b"a", b"xyz", 0, size=2)], "two sizes differ"),
+        ([Entry(b"a"), Entry(b"A")], "different only in case"),
+        ([Entry(b"a"), Entry(b"a/b")], "the same name"),
+        ([Entry(b"a", size=65 << 20)], "bytes would become"),
+        ([Entry(b"a", size=3)], "more or fewer bytes"),
+        ([Entry(b"a", size=5)], "more or fewer bytes"),
+        ([Entry(b"a", crc=7)], "CRC"),
+        ([Entry(b"a", local_name=b"b")], "differ"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_each_rule_by_itself(tmp_path, entries, said):
+    (tmp_path / "a.zip").write_bytes(zip_archive(entries))
+    with pytest.raises(ValueError, match=f"a.zip.*{said}"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_members_must_be_as_many_as_the_end_says(tmp_path):
+    (tmp_path / "a.zip").write_bytes(zip_archive([Entry(b"a"), Entry(b"b")], count=3))
+    with pytest.raises(ValueError, match="2 members, its end counts 3"):
+        unpack(tmp_path / "a.zip", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (tars.link("a", "b"), "a link or a device"),
+        (tars.link("a", "b", b"1"), "a link or a device"),
+        (tars.header("a", kind=b"S"), "a link or a device"),
+        (tars.header("a", kind=b"L", size=20_000), "a header of 20000 bytes"),
+        (tars.header("a", raw_size=b"\xff" * 12), "would become"),
+        (tars.header("a", size=65 << 20), "would become"),
+        (tars.header("a", size=9), "unexpected end|fewer bytes"),
+        (tars.member("a/"), "an empty part"),
+        (tars.member("../a"), "leads out"),
+        (tars.member("a") + bytes(100), "end mark"),
+        (tars.member("a"), "end mark"),
+        (tars.member("a") + b"x" * 512 + tars.END, "end mark"),
+    ],
+)
+def test_each_rule_of_tar_by_itself(tmp_path, content, said):
+    with pytest.raises(ValueError, match=f"^it: refused: .*({said})"):
+        unpack_tar.unpack(io.BytesIO(content), "it", packed=len(content), folder=tmp_path)
+
+
+def test_tar_stops_where_more_comes_than_is_in_proportion(tmp_path, monkeypatch):
+    monkeypatch.setattr(members, "HARMLESS", 4096)
+    whole = tars.member("a") + tars.END + bytes(8192)
+    with pytest.raises(ValueError, match="more than 4096 bytes would come out"):
+        unpack_tar.unpack(io.BytesIO(whole), "it", packed=1, folder=tmp_path)
 
 
 # Volumes ---------------------------------------------------------------------------------------------------
