@@ -111,7 +111,7 @@ def _kind(info: zipfile.ZipInfo) -> str:
     mode = stat.S_IFMT(info.external_attr >> 16)
     if info.external_attr & _WINDOWS_LINK or mode not in (0, stat.S_IFREG, stat.S_IFDIR):
         return f"mode {mode:o}"
-    if name.endswith("/") and not info.file_size and mode != stat.S_IFREG:
+    if name.endswith("/") and not info.file_size:
         return "folder"
     return "file" if mode != stat.S_IFDIR else "a folder with content, or named as a file"
 
