@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from data_prep import __main__ as command_line
-from data_prep import acquire, acquire_part, acquire_sources, sums
+from data_prep import acquire, acquire_http, acquire_part, acquire_sources, sums
 from data_prep.acquire_connection import Patience
 from data_prep.acquire_sources import Refused, followed, stored_name
 from hocp.contracts import files
@@ -201,6 +201,17 @@ def test_no_message_holds_a_secret(tmp_path, url, monkeypatch):
         sources = acquire_sources.sources("sewa", {"HOCP_SEWA_URLS": url})
         acquire.fetch("sewa", sources, tmp_path, patience=QUICK)
     assert not [secret for secret in SECRETS if secret in everything_said(error.value)]
+
+
+def test_what_nobody_foresaw_is_told_by_its_kind_alone(tmp_path, monkeypatch):
+    def broken(self, watch):
+        raise KeyError(self.source.url)
+
+    monkeypatch.setattr(acquire_http.Download, "_attempt", broken)
+    sources = acquire_sources.sources("sewa", {"HOCP_SEWA_URLS": "https://h/s3cr3t-path/a.zip"})
+    with pytest.raises(Refused, match="cannot be fetched: KeyError") as error:
+        acquire_http.Download("sewa", sources[0], tmp_path).run()
+    assert "s3cr3t" not in everything_said(error.value)
 
 
 def test_no_line_of_a_log_holds_a_secret(tmp_path, caplog):
