@@ -10,6 +10,8 @@ from hocp.contracts import commands
 COMMANDS = {
     "lookalike": ("data_prep.lookalike.cli", "generate a look-alike release in the official layout"),
     "check": ("data_prep.check_command", "say which releases are missing and where to ask for them"),
+    "acquire": ("data_prep.acquire_command", "bring archives together from your files or addresses"),
+    "unpack": ("data_prep.unpack_command", "unpack an archive that nobody has to trust"),
     "prepare": ("data_prep.prepare_command", "read a release, crop the faces, split and pack"),
 }
 

@@ -8,14 +8,14 @@ a killed run leaves nothing behind, and a release of a million files costs no in
 import io
 import os
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
-from data_prep.archive import inspect, is_zip, split, unsafe
+from data_prep import archive as zips
+from data_prep.archive import is_zip, split, unsafe
 
 LIMIT = 64 << 20  # bytes of one file, unless the caller allows more
 
@@ -100,35 +100,47 @@ class Tree:
 
     @contextmanager
     def lines(self, path: str) -> Iterator[TextIO]:
-        """Open a list too large to hold; unreadable bytes become question marks, a BOM is skipped."""
+        """Open a list too large to hold; unreadable bytes become question marks, a BOM is skipped.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none, or the path leads out of the tree.
+        ValueError
+            While reading, if a member of an archive turns out to be damaged.
+        """
         archive, member = split(path)
-        opened = self._open(archive).open(member) if member else self.place(path).open("rb")
+        if member:
+            opened = zips.stream(self._open(archive), self._info(archive, member))
+        else:
+            opened = self.place(path).open("rb")
         with io.TextIOWrapper(opened, "utf-8-sig", errors="replace", newline="") as text:
-            yield text
+            try:
+                yield text
+            except zips.DAMAGE as error:
+                raise ValueError(f"{path}: damaged in its archive: {error}") from None
 
     def _member(self, archive: str, member: str, limit: int) -> bytes:
-        opened = self._open(archive)
-        try:
-            info = opened.getinfo(member)
-        except KeyError:
-            raise FileNotFoundError(f"{self.root / archive}: no member {member!r}") from None
+        info = self._info(archive, member)
         if info.file_size > limit:
             raise ValueError(f"{archive}/{member}: {info.file_size} bytes, expected at most {limit}")
         try:
-            return opened.read(info)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            return zips.read(self._open(archive), info)
+        except zips.FAULTS as error:
             raise ValueError(f"{archive}/{member}: damaged in its archive: {error}") from None
+
+    def _info(self, archive: str, member: str) -> zipfile.ZipInfo:
+        try:
+            return self._open(archive).getinfo(member)
+        except KeyError:
+            raise FileNotFoundError(f"{self.root / archive}: no member {member!r}") from None
 
     def _open(self, archive: str) -> zipfile.ZipFile:
         if archive not in self._archives:
             place = self.place(archive)
             if not place.is_file():
                 raise FileNotFoundError(f"{place}: no such archive")
-            try:
-                opened = zipfile.ZipFile(place)
-            except (zipfile.BadZipFile, EOFError, ValueError) as error:
-                raise ValueError(f"{place}: not a whole zip archive ({error}); fetch it again") from None
-            inspect(opened)
+            opened = zips.opened(place)
             for old in self._archives.values():  # one open at a time: hundreds would exhaust file handles
                 old.close()
             self._archives = {archive: opened}
