@@ -37,6 +37,7 @@ rule score:
         code=sources("hocp.learning.score_command"),
     output:
         RUNS,
+        trail="<results>/tables/runs.trail.json",
     log:
         "<logs>/score.log",
     benchmark:
@@ -52,4 +53,4 @@ rule score:
     message:
         "Collecting the metrics of all runs"
     shell:
-        "python -m hocp score --runs {params.folders:q} --out {output:q} > {log:q} 2>&1"
+        "python -m hocp score --runs {params.folders:q} --out {output[0]:q} > {log:q} 2>&1"
