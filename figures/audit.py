@@ -34,18 +34,27 @@ class Line:
         return spread(self.text("rmse"), self.text("pcc"), self.text("ccc"))
 
 
-
 def lines(known: Published, table: str) -> list[Line]:
     """All methods of a table, valence and arousal apart."""
-    quoted = {(row["setting"], row["method"]): not row["trained_by_authors"] for row in known.document[table]["rows"]}
+    quoted = {
+        (row["setting"], row["method"]): not row["trained_by_authors"]
+        for row in known.document[table]["rows"]
+    }
     groups: dict[tuple[str, str, str], dict[str, Cell]] = {}
     for cell in known.cells(table):
         groups.setdefault((cell.setting, cell.method, cell.dimension), {})[cell.metric] = cell
     return [
-        Line(table=table, setting=setting, method=method, name=cells["ccc"].name, dimension=dimension, cells=cells,
-             quoted=quoted[setting, method])
+        Line(
+            table=table,
+            setting=setting,
+            method=method,
+            name=cells["ccc"].name,
+            dimension=dimension,
+            cells=cells,
+            quoted=quoted[setting, method],
+        )
         for (setting, method, dimension), cells in groups.items()
-    ]  # fmt: skip
+    ]
 
 
 def common(of_dimension: Sequence[Line]) -> Spread:
@@ -69,9 +78,18 @@ def checks(known: Published, table: str) -> Iterator[tuple[Line | None, dict[str
         yield None, _common(table, dimension, common(of_dimension))
 
 
-def _row(check: str, numbers: str, outcome: str, reason: str, interval: Spread | None = None) -> dict[str, str]:
+def _row(
+    check: str, numbers: str, outcome: str, reason: str, interval: Spread | None = None
+) -> dict[str, str]:
     low, high = (f"{end:.3f}" for end in interval) if interval and not interval.empty else ("", "")
-    return {"check": check, "numbers": numbers, "low": low, "high": high, "outcome": outcome, "reason": reason}
+    return {
+        "check": check,
+        "numbers": numbers,
+        "low": low,
+        "high": high,
+        "outcome": outcome,
+        "reason": reason,
+    }
 
 
 def _order(line: Line) -> dict[str, str]:
@@ -102,7 +120,12 @@ def _floor(line: Line, others: Spread) -> dict[str, str]:
     """RMSE >= sd sqrt(1 - PCC^2), for the least standard deviation that the other rows allow."""
     rmse, pcc = line.text("rmse"), line.text("pcc")
     if not (rmse and pcc) or others.empty:
-        return _row("rmse_floor", "", UNCHECKED, "the other rows leave no interval" if others.empty else "a number is not given")
+        return _row(
+            "rmse_floor",
+            "",
+            UNCHECKED,
+            "the other rows leave no interval" if others.empty else "a number is not given",
+        )
     least, bad = floor(others.low, pcc), float(Printed.of(rmse).high) < floor(others.low, pcc)
     why = f"labels of this spread allow {least:.3f} at least"
     return _row("rmse_floor", f"RMSE {rmse}, PCC {pcc}", DOUBTFUL if bad else CONSISTENT, why if bad else "")

@@ -21,7 +21,7 @@ DEFINITIONS = "definitions"
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What came of one claim: published and our number as text, interval, verdict, on which data, rows of evidence."""
+    """What came of one claim: both numbers as text, interval, verdict, on which data, rows of evidence."""
 
     verdict: Verdict
     published: str = ""
@@ -71,13 +71,18 @@ def rounds(test: Test, evidence: Evidence) -> Finding:
     table, item = test["table"], test["item"]
     cells = [c for c in evidence.known.cells(table) if c.method == item and c.metric == "parameters_millions"]
     if not cells:
-        raise ValueError(f"{evidence.known.place}: table {table} reports no size of {item!r}, which a claim needs")
+        raise ValueError(
+            f"{evidence.known.place}: table {table} reports no size of {item!r}, which a claim needs"
+        )
     place = {"sizes": "emotion"}.get(table, table)
     row = cost_tables.reported_size(cells[0], cost_tables.of_table(evidence.counted, place))
     return Finding(
-        verdict=Verdict(row["verdict"], row["reason"]), published=row["published"], ours=row["ours"],
-        data=DEFINITIONS, evidence=_cost(evidence, table=place, item=item),
-    )  # fmt: skip
+        verdict=Verdict(row["verdict"], row["reason"]),
+        published=row["published"],
+        ours=row["ours"],
+        data=DEFINITIONS,
+        evidence=_cost(evidence, table=place, item=item),
+    )
 
 
 def _cost(evidence: Evidence, **key: object) -> tuple[str, ...]:
@@ -93,7 +98,10 @@ def smaller(test: Test, evidence: Evidence) -> Finding:
     ours, other = (int(counted[test[name]]["parameters"]) for name in ("item", "than"))
     saved = 100 * (1 - ours / other)
     said = verdicts.verdict(test["percent"], saved, data="analytic", tolerance=test["within"])
-    rows = (*_cost(evidence, table="emotion", item=test["item"]), *_cost(evidence, table="emotion", item=test["than"]))
+    rows = (
+        *_cost(evidence, table="emotion", item=test["item"]),
+        *_cost(evidence, table="emotion", item=test["than"]),
+    )
     return Finding(verdict=said, published=published, ours=f"{saved:.2f}", data=DEFINITIONS, evidence=rows)
 
 
@@ -105,8 +113,13 @@ def bars(test: Test, evidence: Evidence) -> Finding:
     room = 0.5 * 10 ** -evidence.known.document["flop_figure"]["decimals"]["gflops"]
     ours = {key: float(evidence.bars[key]["gflops_paper_convention"]) for key in heights}
     good = sum(abs(ours[key] - height) <= room * (1 + 1e-9) for key, height in heights.items())
-    return Finding(verdict=verdicts.share(good, len(heights), "bars equal"), published=str(len(heights)), ours=str(good),
-                   data=DEFINITIONS, evidence=_cost(evidence, table="flop_figure"))  # fmt: skip
+    return Finding(
+        verdict=verdicts.share(good, len(heights), "bars equal"),
+        published=str(len(heights)),
+        ours=str(good),
+        data=DEFINITIONS,
+        evidence=_cost(evidence, table="flop_figure"),
+    )
 
 
 def largest_ratio(test: Test, evidence: Evidence) -> Finding:
@@ -122,8 +135,13 @@ def largest_ratio(test: Test, evidence: Evidence) -> Finding:
     best = max(ratios, key=ratios.__getitem__)
     word = verdicts.REPRODUCED if ratios[best] >= wanted else verdicts.NOT_REPRODUCED
     found = f"the largest of {len(ratios)} ratios, {best[0]} to {best[1]} channels"
-    return Finding(verdict=Verdict(word, found), published=f"{wanted:g}", ours=f"{ratios[best]:.2f}", data=DEFINITIONS,
-                   evidence=_cost(evidence, table="flop_figure"))  # fmt: skip
+    return Finding(
+        verdict=Verdict(word, found),
+        published=f"{wanted:g}",
+        ours=f"{ratios[best]:.2f}",
+        data=DEFINITIONS,
+        evidence=_cost(evidence, table="flop_figure"),
+    )
 
 
 def formulas(test: Test, evidence: Evidence) -> Finding:
@@ -133,8 +151,13 @@ def formulas(test: Test, evidence: Evidence) -> Finding:
     if not checks:
         return absent(cost_tables.ABSENT)
     said = verdicts.share(sum(checks), len(checks), "counts equal the formula")
-    return Finding(verdict=said, published=str(len(checks)), ours=str(sum(checks)), data=DEFINITIONS,
-                   evidence=_cost(evidence, table="flop_figure"))  # fmt: skip
+    return Finding(
+        verdict=said,
+        published=str(len(checks)),
+        ours=str(sum(checks)),
+        data=DEFINITIONS,
+        evidence=_cost(evidence, table="flop_figure"),
+    )
 
 
 def _counts(bars: Mapping[tuple[int, int, str], Row], positions: int) -> Iterator[bool]:
@@ -148,15 +171,18 @@ def identities(test: Test, evidence: Evidence) -> Finding:
     """Measured identities: the largest relative error of all cases."""
     if evidence.identities is None:
         return absent("no identities.csv in this scenario")
-    rows = [r for r in files.read_csv(evidence.identities, record.IDENTITIES) if r["identity"] in test["names"]]
+    rows = [
+        r for r in files.read_csv(evidence.identities, record.IDENTITIES) if r["identity"] in test["names"]
+    ]
     missing = sorted(set(test["names"]) - {row["identity"] for row in rows})
     if missing:
         return absent(f"identities.csv has no {', '.join(missing)}")
     worst = max(float(row["relative"]) for row in rows)
     word = verdicts.REPRODUCED if worst <= test["at_most"] else verdicts.NOT_REPRODUCED
-    said = Verdict(word, f"{len(rows)} cases, largest relative error {worst:.1e}")
+    said = Verdict(word, f"{len(rows)} case{'s' * (len(rows) > 1)} measured")
+    ours = f"{worst:.1e}" if worst else "0"
     where = tuple(evidence.at(evidence.identities, identity=name) for name in test["names"])
-    return Finding(verdict=said, published="0", ours=f"{worst:.1e}", data=DEFINITIONS, evidence=where)
+    return Finding(verdict=said, published="0", ours=ours, data=DEFINITIONS, evidence=where)
 
 
 def none(test: Test, evidence: Evidence) -> Finding:

@@ -187,12 +187,15 @@ def _conformance(rows: Rows) -> Block:
 def _verdicts(rows: Rows) -> Block:
     """Every claim of the paper, gathered by its verdict; a mechanism on generated data says so."""
     order = list(verdicts.MEANINGS)
-    said = {}
+    said: dict[str, dict[str, list[str]]] = {}
     for row in sorted(rows, key=lambda row: order.index(row["verdict"])):
         scope = " on generated data" if row["data"] == "generated" else ""
-        why = f": {row['reason']}" if row["verdict"] == verdicts.NOT_RUN else ""
-        said.setdefault(row["verdict"] + scope + why, []).append(row["short"])
-    lines = [[verdict, str(len(claims)), "; ".join(claims)] for verdict, claims in said.items()]
+        why = f"{row['reason']}: " if row["verdict"] == verdicts.NOT_RUN else ""
+        said.setdefault(row["verdict"] + scope, {}).setdefault(why, []).append(row["short"])
+    lines = [
+        [verdict, str(sum(map(len, claims.values()))), "; ".join(w + ", ".join(c) for w, c in claims.items())]
+        for verdict, claims in said.items()
+    ]
     columns = [Column(name="Verdict"), Column(name="", align="r"), Column(name="Claims of the paper")]
     return Block(title="", columns=columns, rows=lines, notes=[])
 

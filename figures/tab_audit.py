@@ -13,9 +13,20 @@ from hocp.contracts import published
 from hocp.contracts.published import DIMENSIONS, EMOTION, METRICS, Published
 
 COLUMNS = (
-    "dataset", "setting", "method", "name", "quoted", "dimension", "check", "numbers", "low", "high", "outcome",
-    "reason", "confidence",
-)  # fmt: skip
+    "dataset",
+    "setting",
+    "method",
+    "name",
+    "quoted",
+    "dimension",
+    "check",
+    "numbers",
+    "low",
+    "high",
+    "outcome",
+    "reason",
+    "confidence",
+)
 Row = Mapping[str, str]
 
 
@@ -42,9 +53,13 @@ def _head(table: str, line: Line | None) -> dict[str, str]:
         return head
     levels = dict.fromkeys(cell.confidence for cell in line.cells.values() if cell.printed)
     return head | {
-        "setting": line.setting, "method": line.method, "name": name(line), "dimension": line.dimension,
-        "quoted": "yes" if line.quoted else "no", "confidence": " ".join(levels),
-    }  # fmt: skip
+        "setting": line.setting,
+        "method": line.method,
+        "name": name(line),
+        "dimension": line.dimension,
+        "quoted": "yes" if line.quoted else "no",
+        "confidence": " ".join(levels),
+    }
 
 
 def name(line: Line) -> str:
@@ -59,14 +74,22 @@ def wide(known: Published, table: str, rows: Sequence[Row]) -> Block:
     columns += [Column(name="Label sd"), Column(name="Finding")]
     body = []
     for line in audit.lines(known, table):
-        mine = [row for row in rows if (row["setting"], row["method"], row["dimension"]) ==
-                (line.setting, line.method, line.dimension)]  # fmt: skip
+        mine = [
+            row
+            for row in rows
+            if (row["setting"], row["method"], row["dimension"])
+            == (line.setting, line.method, line.dimension)
+        ]
         cells = [verdicts.marked(line.text(m), line.cells[m].confidence) for m in METRICS]
-        body.append([name(line) + " (quoted)" * line.quoted, line.dimension, *cells, _interval(mine), _finding(mine)])
+        body.append(
+            [name(line) + " (quoted)" * line.quoted, line.dimension, *cells, _interval(mine), _finding(mine)]
+        )
     shared = {row["dimension"]: row for row in rows if row["check"] == "common_spread"}
     said = "; ".join(f"{d} {_ends(shared[d]) or 'none'}" for d in DIMENSIONS)
     note = f"Standard deviations of the labels that all rows allow: {said}."
-    return Block(title=f"{label('datasets', table).name}: published numbers", columns=columns, rows=body, notes=[note])
+    return Block(
+        title=f"{label('datasets', table).name}: published numbers", columns=columns, rows=body, notes=[note]
+    )
 
 
 def _interval(rows: Sequence[Row]) -> str:
@@ -89,9 +112,9 @@ def _finding(rows: Sequence[Row]) -> str:
 def _notes(known: Published) -> list[str]:
     levels = {cell.confidence for table in EMOTION for cell in known.cells(table) if cell.printed}
     return [
-        "Checked with what was rounded away: CCC at most PCC; RMSE, PCC and CCC of a row confine the standard deviation "
-        "of the labels to an interval, and the rows of a table, if of the same labels, share one; RMSE at least sd "
-        "sqrt(1 - PCC^2). Consistent means not impossible. Sign agreement cannot be checked without the labels.",
+        "Checked with what was rounded away: CCC at most PCC; RMSE, PCC and CCC of a row confine the "
+        "standard deviation of the labels to an interval, which the rows of a table share if of the same "
+        "labels; RMSE at least sd sqrt(1 - PCC^2). Consistent means not impossible. Signs are not checked.",
         f"Quoted: the paper took the row over; {audit.QUOTED.partition(': ')[2]}.",
         verdicts.legend(levels, known.levels),
     ]

@@ -14,7 +14,11 @@ from hocp.contracts.published import Published
 Row = Mapping[str, str]
 TITLES = {"analytic": "Claims that follow from definitions", "empirical": "Claims that need data"}
 #: What a verdict is about; a mechanism on generated data is no number of the paper.
-SCOPES = {"definitions": "definitions", "generated": "generated data, the mechanism only", "licensed": "licensed data"}
+SCOPES = {
+    "definitions": "definitions",
+    "generated": "generated data, the mechanism only",
+    "licensed": "licensed data",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -40,16 +44,30 @@ def wide(rows: Sequence[Row], known: Published) -> list[Block]:
 
 
 def _block(kind: str, rows: Sequence[Row]) -> Block:
-    columns = [Column(name="Claim"), Column(name="Where"), Column(name="Quantity"),
-               Column(name="Published", align="r"), Column(name="Tolerance"), Column(name="Ours", align="r"),
-               Column(name="Verdict"), Column(name="On")]  # fmt: skip
+    columns = [
+        Column(name="Claim"),
+        Column(name="Where"),
+        Column(name="Quantity"),
+        Column(name="Published", align="r"),
+        Column(name="Tolerance"),
+        Column(name="Ours", align="r"),
+        Column(name="Verdict"),
+        Column(name="On"),
+    ]
     body = [
-        [row["statement"], verdicts.marked(row["where"], row["confidence"]), row["quantity"], row["published"],
-         row["tolerance"], _ours(row), str(verdicts.Verdict(row["verdict"], row["reason"])),
-         SCOPES.get(row["data"], "")]
+        [
+            row["statement"],
+            verdicts.marked(row["where"], row["confidence"]),
+            row["quantity"],
+            row["published"],
+            row["tolerance"],
+            _ours(row),
+            str(verdicts.Verdict(row["verdict"], row["reason"])),
+            SCOPES.get(row["data"], ""),
+        ]
         for row in rows
-    ]  # fmt: skip
-    notes = [f"{row['short'].capitalize()}: {row['note']}" for row in rows if row["note"]]
+    ]
+    notes = [f"{row['short'][:1].upper()}{row['short'][1:]}: {row['note']}" for row in rows if row["note"]]
     return Block(title=TITLES[kind], columns=columns, rows=body, notes=notes)
 
 

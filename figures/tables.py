@@ -103,7 +103,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def inputs_of(args: argparse.Namespace) -> list[Path]:
-    """Files among the options of a command, but what it writes; the published numbers also where none is named."""
+    """Files among the options of a command that it reads; the published numbers also where none is named."""
     options = {key: value for key, value in vars(args).items() if key != "out" and value is not None}
     if "published" in vars(args):
         options.setdefault("published", PAPER)

@@ -11,8 +11,8 @@ NOT_PUBLISHED = "no published number"
 PARTLY = "partly reproduced"
 NOT_TESTABLE = "not testable here"
 
-#: Of a mechanism, on generated data: whether an effect that the paper reports shows there as well. None of these
-#: says that a number of the paper holds.
+#: Of a mechanism, on generated data: whether an effect that the paper reports shows there as well. None of
+#: these says that a number of the paper holds.
 SUPPORTED = "supported"
 PARTLY_SUPPORTED = "partly supported"
 UNDECIDED = "undecided"
@@ -112,12 +112,12 @@ def effect(signs: Sequence[int], *, data: str, seeds: int, wanted: int) -> Verdi
     Parameters
     ----------
     signs : sequence of int
-        For each difference: 1 where it goes the paper's way beyond its interval, -1 where it goes against it, 0
-        where the interval holds zero.
+        For each difference: 1 where it goes the paper's way beyond its interval, -1 where it goes against
+        it, 0 where the interval holds zero.
     data : {"generated", "licensed"}
     seeds, wanted : int
-        Seeds that the differences are of. With fewer than wanted it is not known how much two trainings differ by
-        chance, so nothing is decided.
+        Seeds that the differences are of. With fewer than wanted it is not known how much two trainings
+        differ by chance, so nothing is decided.
 
     Raises
     ------

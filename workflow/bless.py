@@ -5,8 +5,8 @@
 
 What is kept: tables with their trails, records, claims, rank lists, costs, benchmarks, facts of the data
 sets, figures as PNG; with --speed only the speed benchmark of full size, made by the target `bench_full`,
-with its tables and figures. What is not: data, models, predictions, logs; their hashes stand in the records. The
-folder is named after scenario (or "speed"), device and torch version.
+with its tables and figures. What is not: data, models, predictions, logs; their hashes stand in the
+records. The folder is named after scenario (or "speed"), device and torch version.
 """
 
 import argparse

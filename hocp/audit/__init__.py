@@ -1,1 +1,1 @@
-"""What can be checked without a network: published numbers against a copy of the paper, numbers back to runs."""
+"""Checks that need no network: published numbers against a copy of the paper, ours back to their runs."""

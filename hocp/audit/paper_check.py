@@ -1,4 +1,4 @@
-"""Published numbers held against the rows found in a copy of the paper, and a copy of them with what was learnt."""
+"""Published numbers against the rows of a copy of the paper, and a surer copy of the numbers."""
 
 import copy
 import re
@@ -17,10 +17,15 @@ PRIMARY, SOURCE = "primary", "own_copy"
 #: How a network may be named in a line with its size or accuracy, and what else that line has to say.
 _FLAT_LINES = {"sizes": "", "cifar": r"mobile-?\s?net|cifar", "jester": "jester"}
 _FLAT_NAMES = {
-    "resnet18": r"^(?!.*(ho-?\s?cp|ours|3-?d|2\s?\+\s?1)).*resnet-?\s?18", "r3d18": r"resnet-?\s?18.{0,20}3-?d", "r2plus1d18": r"2\s?\+\s?1",
-    "hocp_resnet18_3d": r"ho-?\s?cp|ours", "mobilenetv2_cifar": r"mobile-?\s?net",
-    "hocp_mobilenetv2_cifar": r"ho-?\s?cp|ours", "resnet18_3d": r"resnet-?\s?18", "hocp_resnet18_s": r"ho-?\s?cp",
-}  # fmt: skip
+    "resnet18": r"^(?!.*(ho-?\s?cp|ours|3-?d|2\s?\+\s?1)).*resnet-?\s?18",
+    "r3d18": r"resnet-?\s?18.{0,20}3-?d",
+    "r2plus1d18": r"2\s?\+\s?1",
+    "hocp_resnet18_3d": r"ho-?\s?cp|ours",
+    "mobilenetv2_cifar": r"mobile-?\s?net",
+    "hocp_mobilenetv2_cifar": r"ho-?\s?cp|ours",
+    "resnet18_3d": r"resnet-?\s?18",
+    "hocp_resnet18_s": r"ho-?\s?cp",
+}
 
 
 class Result(NamedTuple):
@@ -36,10 +41,15 @@ class Result(NamedTuple):
         """As a row of COLUMNS."""
         seen = "" if self.outcome == NOT_FOUND else NO_NUMBER if self.paper is None else str(self.paper)
         return {
-            "table": self.cell.table, "method": self.cell.method, "cell": self.path,
-            "held": self.cell.printed or NO_NUMBER, "confidence": self.cell.confidence if self.cell.printed else "",
-            "paper": seen, "outcome": self.outcome, "reason": self.reason,
-        }  # fmt: skip
+            "table": self.cell.table,
+            "method": self.cell.method,
+            "cell": self.path,
+            "held": self.cell.printed or NO_NUMBER,
+            "confidence": self.cell.confidence if self.cell.printed else "",
+            "paper": seen,
+            "outcome": self.outcome,
+            "reason": self.reason,
+        }
 
 
 def check(texts: Iterable[str], known: Published) -> list[Result]:
@@ -67,7 +77,11 @@ def _emotion(cell: Cell, found: Mapping[tuple[str, str], set[tuple[Decimal | Non
     path = f"{cell.dimension}.{cell.metric}"
     versions = found.get((cell.table, cell.method), set())
     if len(versions) != 1:
-        why = "the row stands there several times, with unlike numbers" if versions else "no such row was recognised"
+        why = (
+            "the row stands there several times, with unlike numbers"
+            if versions
+            else "no such row was recognised"
+        )
         return Result(cell, path, None, NOT_FOUND, why)
     (values,) = versions
     paper = values[NUMBERS.index(path)]
@@ -84,13 +98,15 @@ def agree(held: Decimal | None, paper: Decimal | None) -> bool:
 
 
 def _flat(cell: Cell, lines: Sequence[str]) -> Result:
-    """A size or accuracy, in a line that names the network and has this number with its unit; never a difference."""
+    """A size or accuracy, in a line with the network and this number with its unit; never a difference."""
     unit = r"\s*(m\b|million)" if cell.metric == "parameters_millions" else r"\s*(%|\b)"
     whole = rf"(?<![\d.]){re.escape(cell.printed)}0*{unit}"
     needed = (whole, _FLAT_NAMES[cell.method], _FLAT_LINES[cell.table])
     if any(all(re.search(word, line) for word in needed) for line in lines):
         return Result(cell, cell.metric, Decimal(cell.printed), CONFIRMED)
-    return Result(cell, cell.metric, None, NOT_FOUND, "no line has the network and this number; running text is hard")
+    return Result(
+        cell, cell.metric, None, NOT_FOUND, "no line has the network and this number; running text is hard"
+    )
 
 
 def improved(known: Published, results: Sequence[Result], *, source: str) -> dict[str, Any]:
@@ -147,6 +163,7 @@ def summary(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
         if result.outcome == DIFFERS:
             row = result.row()
-            yield f"  differs: {row['table']} {row['method']} {row['cell']}: held {row['held']}, paper {row['paper']}"
+            where = f"{row['table']} {row['method']} {row['cell']}"
+            yield f"  differs: {where}: held {row['held']}, paper {row['paper']}"
     lost = dict.fromkeys((r.cell.table, r.cell.method, r.reason) for r in results if r.outcome == NOT_FOUND)
     yield from (f"  not found: {table} {method}: {reason}" for table, method, reason in lost)

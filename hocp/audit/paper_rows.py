@@ -1,8 +1,8 @@
 """Rows of the paper's tables of valence and arousal, found in its text.
 
-A row is a method's name and eight numbers in the order of the paper: RMSE, SAGR, PCC and CCC of valence, then of
-arousal; a dash where there is none. Names and numbers may stand on one line or on several; a table may also come
-out column by column, all names first. What is no such row is passed over.
+A row is a method's name and eight numbers in the order of the paper: RMSE, SAGR, PCC and CCC of valence,
+then of arousal; a dash where there is none. Names and numbers may stand on one line or on several; a table
+may also come out column by column, all names first. What is no such row is passed over.
 """
 
 import re
@@ -79,7 +79,7 @@ def method_of(name: str) -> str:
     return next(known, "")
 
 
-def _value(word: str) -> Decimal | None | str:
+def _value(word: str) -> Decimal | str | None:
     """A number, None for a dash; the word itself for any other."""
     bare = word.strip("(),;:%")
     if bare.lower() in _DASHES:
@@ -134,7 +134,11 @@ def _ended(now: _Reading) -> Iterator[Row]:
 
 def _name(now: _Reading, first: int, last: int | None = None) -> str:
     """Words of some lines; of a long name those after the last wide gap, the rest is of another column."""
-    words = [(word, wide) for number, word, wide in now.name if number >= first and (last is None or number <= last)]
+    words = [
+        (word, wide)
+        for number, word, wide in now.name
+        if number >= first and (last is None or number <= last)
+    ]
     if len(words) > _LONG_NAME:
         gaps = [k for k, (_, wide) in enumerate(words) if wide]
         words = words[gaps[-1] :] if gaps else []

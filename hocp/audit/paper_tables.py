@@ -50,7 +50,9 @@ def placed(rows: Sequence[Row], lines: Sequence[str], known: Mapping[str, Sequen
     found = []
     for group in _groups(rows, captions):
         table = _owner(group, known) or _captioned(group, captions, above=above)
-        found += [Found(table, row.method, row.values) for row in group if table and row.method in known[table]]
+        found += [
+            Found(table, row.method, row.values) for row in group if table and row.method in known[table]
+        ]
     return found
 
 

@@ -12,7 +12,7 @@ _SECONDS = 120
 
 
 def read(path: str | Path) -> list[str]:
-    """Texts of a document; of a PDF as laid out and as it flows, since tables may be whole in one of them alone.
+    """Texts of a document; of a PDF as laid out and as it flows, since a table may be whole in one alone.
 
     Raises
     ------
@@ -25,7 +25,9 @@ def read(path: str | Path) -> list[str]:
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there; give the file of your copy of the paper")
     if path.stat().st_size > MOST_BYTES:
-        raise ValueError(f"{path} has {path.stat().st_size} bytes, expected at most {MOST_BYTES}: is it the paper?")
+        raise ValueError(
+            f"{path} has {path.stat().st_size} bytes, expected at most {MOST_BYTES}: is it the paper?"
+        )
     content = path.read_bytes()
     if content.lstrip()[:5] == b"%PDF-":
         return _pdf(path)
@@ -42,7 +44,7 @@ def _pdf(path: Path) -> list[str]:
         import pypdf
     except ImportError:
         raise ValueError(
-            f"{path}: reading a PDF needs `pip install pypdf`, or pdftotext of poppler on the PATH; or save the "
+            f"{path}: reading a PDF needs `pip install pypdf`, or pdftotext on the PATH; or save the "
             "paper as text or HTML and give that"
         ) from None
     try:
@@ -78,7 +80,26 @@ def _html(text: str) -> str:
 class _Lines(HTMLParser):
     """Collects text. What a page says twice, as MathML with its TeX, is taken once."""
 
-    _BREAK = frozenset("p div br tr li table caption figcaption h1 h2 h3 h4 h5 h6 section figure".split())
+    _BREAK = frozenset(
+        [
+            "p",
+            "div",
+            "br",
+            "tr",
+            "li",
+            "table",
+            "caption",
+            "figcaption",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+            "section",
+            "figure",
+        ]
+    )
     _SILENT = frozenset(("script", "style", "annotation", "annotation-xml"))
 
     def __init__(self) -> None:

@@ -22,9 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paper", type=Path, help="PDF, HTML, Markdown or text")
     parser.add_argument("--published", metavar="YAML", help="default: results/published/paper.yaml")
     parser.add_argument(
-        "--out", type=Path, default=Path(OUT), metavar="YAML",
+        "--out",
+        type=Path,
+        default=Path(OUT),
+        metavar="YAML",
         help=f"numbers with what was learnt (default {OUT}); the list of cells goes beside it as CSV",
-    )  # fmt: skip
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     print("\n".join(paper_check.summary(results)))
     print(f"{args.out.with_suffix('.csv')}: every cell")
     if not any(result.outcome in (CONFIRMED, DIFFERS) for result in results):
-        print(f"{args.paper}: no number of the paper was recognised; is it the paper, and is its text selectable?")
+        print(f"{args.paper}: no number of the paper was recognised; is it the paper, with text?")
         return 1
     source = f"a copy of the paper, read by `hocp published check`, SHA-256 {files.sha256(args.paper)}"
     _write(args.out, paper_check.improved(known, results, source=source))

@@ -1,4 +1,4 @@
-"""From a row of runs.csv to the run: record, predictions, model, data, specification, each held to its hash."""
+"""From a row of runs.csv to the run: record, predictions, model, data, each held to its hash."""
 
 import fnmatch
 from collections.abc import Iterator, Mapping
@@ -88,4 +88,6 @@ def code_words(code: Mapping[str, Any]) -> str:
 
 def _environment(found: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in found["packages"].items() if version)
-    return f"Python {found['python']}, {packages}, {found['system']}, {found['processor']}, on {found['device']}"
+    return (
+        f"Python {found['python']}, {packages}, {found['system']}, {found['processor']}, on {found['device']}"
+    )

@@ -58,8 +58,8 @@ def select(table: Path, wanted: str, column: str = "") -> Cell:
     if len(found) != 1:
         some = "\n  ".join(", ".join(v for v in list(row.values())[:7] if v) for row in (found or rows)[:8])
         raise ValueError(
-            f"{table}: {len(found) or 'no'} rows have {' and '.join(parts)}, expected one; give more values of it, "
-            f"joined by dots. {'These have' if found else 'Its first rows'}:\n  {some}"
+            f"{table}: {len(found) or 'no'} rows have {' and '.join(parts)}, expected one; give more "
+            f"values of it, joined by dots. {'These have' if found else 'Its first rows'}:\n  {some}"
         )
     return Cell(table, found[0], column)
 
@@ -74,7 +74,9 @@ def _fits(text: str, values: set[str]) -> bool:
 
 def told(cell: Cell, links: Sequence[Link]) -> Iterator[str]:
     """The trail in words: table, its inputs, rows that the cell comes from, and their runs."""
-    key = ", ".join(value for name, value in cell.row.items() if name in (*_EMOTION, "part", "item", "id") and value)
+    key = ", ".join(
+        value for name, value in cell.row.items() if name in (*_EMOTION, "part", "item", "id") and value
+    )
     yield f"{cell.table}: {cell.column} of {key or 'this row'} is {cell.text or 'empty'}"
     if not cell.text and cell.row.get("reason"):
         yield f"  reason: {cell.row['reason']}"
@@ -82,8 +84,9 @@ def told(cell: Cell, links: Sequence[Link]) -> Iterator[str]:
     scenario = trail.scenario_of(cell.table)
     runs = _runs(cell, scenario)
     for row in runs:
-        yield f"  row of runs.csv: {row['run']}, {row['convention']} {row['dimension']} {row['metric']} = " + (
-            f"{row['value']}, {row['n']} frames" if row["value"] else f"empty: {row['reason']}"
+        yield (
+            f"  row of runs.csv: {row['run']}, {row['convention']} {row['dimension']} {row['metric']} = "
+            + (f"{row['value']}, {row['n']} frames" if row["value"] else f"empty: {row['reason']}")
         )
     for line in _counted(cell, scenario):
         yield f"  row of cost.csv: {line}"
@@ -141,5 +144,8 @@ def _counted(cell: Cell, scenario: Path) -> Iterator[str]:
         return
     part = "emotion" if cell.row["part"].startswith("sizes") else cell.row["part"]
     for row in files.read_csv(place, record.COST):
-        if part.startswith(row["table"]) and cell.row["item"] in (row["item"], f"{row['item']}.{row['kind']}"):
+        if part.startswith(row["table"]) and cell.row["item"] in (
+            row["item"],
+            f"{row['item']}.{row['kind']}",
+        ):
             yield ", ".join(f"{key} {value}" for key, value in row.items() if value)

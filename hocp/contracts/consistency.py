@@ -1,7 +1,7 @@
 """Whether published numbers can stand together: identities between RMSE, PCC and CCC of one set of frames.
 
-Let labels have the standard deviation s, predictions p, their means differ by b, all over the same frames with
-population moments; r is the PCC, c the CCC, e the RMSE. By definition
+Let labels have the standard deviation s, predictions p, their means differ by b, all over the same frames
+with population moments; r is the PCC, c the CCC, e the RMSE. By definition
 
     c = 2 r s p / S   and   e^2 = S - 2 r s p,   with   S = s^2 + p^2 + b^2.
 
@@ -10,15 +10,16 @@ s^2 + p^2 <= S: s^2 lies between the roots of z^2 - S z + (s p)^2 = 0,
 
     s^2 in S / 2 (1 -+ sqrt(1 - (c / r)^2)),
 
-which are real where |c| <= |r|: CCC cannot exceed PCC. Without a CCC there is an upper end alone: the best affine
-map of the predictions leaves the error s sqrt(1 - r^2), and theirs is no smaller, so s <= e / sqrt(1 - r^2).
+which are real where |c| <= |r|: CCC cannot exceed PCC. Without a CCC there is an upper end alone: the best
+affine map of the predictions leaves the error s sqrt(1 - r^2), and theirs is no smaller, so
+s <= e / sqrt(1 - r^2).
 
-Printed numbers are rounded: each stands for all that round to it, and an end of the interval is the extreme over
-them. The lower end S / 2 (1 - sqrt(1 - (c / r)^2)) grows with e and c and falls with r. The upper one grows with e
-and r; along c it grows up to 2 r^2 / (1 + r^2), where its derivative is zero, and falls after.
+Printed numbers are rounded: each stands for all that round to it, and an end of the interval is the extreme
+over them. The lower end S / 2 (1 - sqrt(1 - (c / r)^2)) grows with e and c and falls with r. The upper one
+grows with e and r; along c it grows up to 2 r^2 / (1 + r^2), where its derivative is zero, and falls after.
 
-The sign agreement has no such bound: how often signs differ says nothing of the error without the labels' density
-at zero.
+The sign agreement has no such bound: how often signs differ says nothing of the error without the labels'
+density at zero.
 """
 
 from decimal import Decimal
@@ -61,8 +62,10 @@ ANY = Spread(0.0, 1.0)
 
 
 def exceeds(ccc: str, pcc: str) -> bool:
-    """Whether a CCC is above the PCC, whatever was rounded: no pair of numbers that round to them is in order."""
-    return Printed.of(ccc).low >= Printed.of(pcc).high
+    """Whether a CCC is further from zero than the PCC, whatever was rounded away."""
+    c, r = Printed.of(ccc), Printed.of(pcc)
+    nearest = 0 if c.low <= 0 <= c.high else min(abs(c.low), abs(c.high))
+    return nearest >= max(abs(r.low), abs(r.high))
 
 
 def spread(rmse: str, pcc: str, ccc: str = "") -> Spread:

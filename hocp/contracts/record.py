@@ -54,15 +54,15 @@ SPEED_ALIKE = (
     "torch",
 )  # fmt: skip
 
-#: One row a difference of two methods, `method_a` minus `method_b`, with its interval. `unit` is what was drawn anew
-#: for it and `clusters` how many there were; a missing number has its `reason`.
+#: One row a difference of two methods, `method_a` minus `method_b`, with its interval. `unit` is what was
+#: drawn anew for it and `clusters` how many there were; a missing number has its `reason`.
 COMPARISONS = (
-    "dataset", "family", "method_a", "method_b", "dimension", "metric", "difference", "low", "high", "p_value",
-    "p_adjusted", "adjustment", "unit", "seeds", "clusters", "data", "reason",
+    "dataset", "family", "method_a", "method_b", "dimension", "metric", "difference", "low", "high",
+    "p_value", "p_adjusted", "adjustment", "unit", "seeds", "clusters", "data", "reason",
 )  # fmt: skip
 
-#: One row an identity of the paper in one case, measured in float64: `error` is the largest absolute difference
-#: of two ways to compute the same, `scale` the largest value, `relative` their ratio.
+#: One row an identity of the paper in one case, measured in float64: `error` is the largest absolute
+#: difference of two ways to compute the same, `scale` the largest value, `relative` their ratio.
 IDENTITIES = ("identity", "case", "order", "dtype", "seed", "error", "scale", "relative")
 
 #: `frame` is -1 for single images; expressions are -1 where the network predicts or the item has none.

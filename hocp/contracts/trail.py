@@ -1,12 +1,13 @@
 """From a table back to what it was made from: a sidecar ``<stem>.trail.json`` with the hashes of all of it.
 
-Files are named so that they are found wherever a scenario's folder lies: ``scenario:tables/runs.csv`` below it,
-``project:results/published/paper.yaml`` below this repository, ``elsewhere:copy.yaml`` by its name alone.
-A blessed scenario keeps records as ``records/<run>.json``; `locate` knows both places.
+Files are named so that they are found wherever a scenario's folder lies: ``scenario:tables/runs.csv`` below
+it, ``project:results/published/paper.yaml`` below this repository, ``elsewhere:copy.yaml`` by its name
+alone. A blessed scenario keeps records as ``records/<run>.json``; `locate` knows both places.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -90,12 +91,21 @@ def write(
     """
     scenario = scenario_of(home)
     decided = sorted({Path(path) for path in inputs if Path(path).is_file()})
-    files.write_json(sidecar, {
-        "schema": SCHEMA,
-        "outputs": {name: files.sha256(path) for name, path in outputs.items()},
-        "inputs": {name_of(path, scenario): files.sha256(path) for path in decided},
-        "code": record.code("hocp", "data_prep", "figures"),
-    })  # fmt: skip
+    files.write_json(
+        sidecar,
+        {
+            "schema": SCHEMA,
+            "outputs": {name: files.sha256(path) for name, path in outputs.items()},
+            "inputs": {name_of(path, scenario): files.sha256(path) for path in decided},
+            "code": _code(),
+        },
+    )
+
+
+@cache
+def _code() -> dict[str, Any]:
+    """Code that this process runs; read once, as it is loaded once."""
+    return record.code("hocp", "data_prep", "figures")
 
 
 def read(table: str | Path) -> dict[str, Any]:
@@ -135,8 +145,12 @@ def follow(table: str | Path, *, depth: int = 0) -> Iterator[Link]:
     if table.name not in found["outputs"]:
         raise Broken(f"{table}: its trail does not speak of it, only of {', '.join(found['outputs'])}")
     same(table, found["outputs"][table.name], f"was changed after it was made: {place(table).name} says")
-    yield Link(f"scenario:{table.resolve().relative_to(scenario).as_posix()}", found["outputs"][table.name],
-               "verified", depth)  # fmt: skip
+    yield Link(
+        f"scenario:{table.resolve().relative_to(scenario).as_posix()}",
+        found["outputs"][table.name],
+        "verified",
+        depth,
+    )
     for name, expected in found["inputs"].items():
         path = held(name, expected, scenario, stale=f"has changed since {table.name} was made from it:")
         if path is not None and place(path).is_file() and path.name in read(path)["outputs"]:

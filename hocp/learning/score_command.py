@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Score the runs; columns are `hocp.contracts.record.RUNS`. The trail names the records that they come from."""
+    """Score the runs; columns are `hocp.contracts.record.RUNS`, and the trail beside names the records."""
     files.write_csv(args.out, record.RUNS, rows(Evaluated.read(folder) for folder in args.runs))
     records = [folder / "record.json" for folder in args.runs]
     trail.write(trail.place(args.out), {args.out.name: args.out}, records, home=args.out)

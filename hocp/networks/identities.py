@@ -1,7 +1,8 @@
-"""The identities that the paper rests on, measured in float64: two ways to compute the same, and how far apart.
+"""Identities that the paper rests on, measured in float64: two ways to compute the same, how far apart.
 
-Each is an `Identity`: what one way and the other give. The second way is written with torch's own convolutions.
-Shapes: B batch, C input and T output channels, R rank; D0, ... spatial sizes, time first; K0, ... taps.
+Each is an `Identity`: what one way and the other give. The second way is written with torch's own
+convolutions. Shapes: B batch, C input and T output channels, R rank; D0, ... spatial sizes, time first; K0,
+... taps.
 """
 
 from __future__ import annotations
@@ -39,10 +40,15 @@ def rows() -> Iterator[dict[str, object]]:
             error = float((found.ours - found.other).abs().max())
             scale = float(found.other.abs().max())
             yield {
-                "identity": found.identity, "case": found.case, "order": found.order, "dtype": "float64",
-                "seed": SEED, "error": f"{error:.3e}", "scale": f"{scale:.6g}",
+                "identity": found.identity,
+                "case": found.case,
+                "order": found.order,
+                "dtype": "float64",
+                "seed": SEED,
+                "error": f"{error:.3e}",
+                "scale": f"{scale:.6g}",
                 "relative": f"{error / scale:.3e}",
-            }  # fmt: skip
+            }
 
 
 def measured() -> Iterator[Identity]:
@@ -88,7 +94,9 @@ def _chain_is_dense() -> Iterator[Identity]:
         weights, factors = _random(R), _factors(*(3, 5, 3, 3)[:order])
         layer = CPConv.from_factors(weights, factors, padding="same", implementation="chain")
         x = _random(2, C, *(6, 7, 5, 4)[:order])
-        yield Identity("chain_is_dense", f"order {order}", order, layer(x), _dense(x, kernel_of(weights, factors)))
+        yield Identity(
+            "chain_is_dense", f"order {order}", order, layer(x), _dense(x, kernel_of(weights, factors))
+        )
 
 
 def _modes_commute() -> Iterator[Identity]:
@@ -114,10 +122,17 @@ def _modes_commute() -> Iterator[Identity]:
 
 def _transduction() -> Iterator[Identity]:
     """With a centred delta the image network, frame by frame; with ones the sum over three frames."""
-    images = nn.Sequential(
-        CPConv(C, T, (3, 3), rank=R, padding=1), nn.BatchNorm2d(T), nn.ReLU(),
-        CPConv(T, C, (3, 3), rank=R, stride=2, padding=1, bias=True), nn.BatchNorm2d(C),
-    ).double().eval()  # fmt: skip
+    images = (
+        nn.Sequential(
+            CPConv(C, T, (3, 3), rank=R, padding=1),
+            nn.BatchNorm2d(T),
+            nn.ReLU(),
+            CPConv(T, C, (3, 3), rank=R, stride=2, padding=1, bias=True),
+            nn.BatchNorm2d(C),
+        )
+        .double()
+        .eval()
+    )
     for norm in (images[1], images[4]):
         norm.running_mean.normal_()
         norm.running_var.uniform_(0.5, 2)
@@ -130,7 +145,9 @@ def _transduction() -> Iterator[Identity]:
     yield Identity("transduction_adds_taps_times_rank", "layer", 3, *map(torch.tensor, (float(new), 3.0 * R)))
     clips.factors[2].fill_(1.0)
     alone = functional.pad(torch.stack([layer(clip[:, :, t]) for t in range(6)], dim=2), [0, 0, 0, 0, 1, 1])
-    yield Identity("ones_sum_neighbours", "layer", 3, clips(clip), alone[:, :, :-2] + alone[:, :, 1:-1] + alone[:, :, 2:])
+    yield Identity(
+        "ones_sum_neighbours", "layer", 3, clips(clip), alone[:, :, :-2] + alone[:, :, 1:-1] + alone[:, :, 2:]
+    )
 
 
 def _pruned() -> Identity:
@@ -148,28 +165,48 @@ def _blocks() -> Iterator[Identity]:
     """Blocks of known networks as factorized convolutions (Section 3 of the paper)."""
     x, inner, outer = _random(2, C, 7, 7), _random(C, R), _random(T, R)
     core = _random(R, R, 3, 3)
-    yield Identity("bottleneck_is_tucker", "1x1, 3x3, 1x1", 2, _tucker(x, core, outer, inner),
-                   _bottleneck(x, core, outer, inner))  # fmt: skip
+    yield Identity(
+        "bottleneck_is_tucker",
+        "1x1, 3x3, 1x1",
+        2,
+        _tucker(x, core, outer, inner),
+        _bottleneck(x, core, outer, inner),
+    )
     groups = 2
     grouped, wide_in, wide_out = _random(8, 4, 3, 3), _random(C, 8), _random(T, 8)
     diagonal = torch.zeros(8, 8, 3, 3, dtype=torch.float64)
     for group in range(groups):
         part = slice(4 * group, 4 * group + 4)
         diagonal[part, part] = grouped[part]
-    yield Identity("resnext_is_tucker", f"{groups} groups: a block-diagonal core", 2,
-                   _tucker(x, diagonal, wide_out, wide_in),
-                   _bottleneck(x, grouped, wide_out, wide_in, groups=groups))  # fmt: skip
+    yield Identity(
+        "resnext_is_tucker",
+        f"{groups} groups: a block-diagonal core",
+        2,
+        _tucker(x, diagonal, wide_out, wide_in),
+        _bottleneck(x, grouped, wide_out, wide_in, groups=groups),
+    )
     rows, columns, ones = _random(3, R), _random(3, R), torch.ones(R, dtype=torch.float64)
     merged = torch.einsum("ir,jr->rij", rows, columns).unsqueeze(1)
     layer = CPConv.from_factors(ones, [outer, inner, rows, columns], padding=1)
-    yield Identity("mobilenet_v2_is_cp", "1x1, depthwise 3x3, 1x1", 2, layer(x),
-                   _bottleneck(x, merged, outer, inner, groups=R))  # fmt: skip
+    yield Identity(
+        "mobilenet_v2_is_cp",
+        "1x1, depthwise 3x3, 1x1",
+        2,
+        layer(x),
+        _bottleneck(x, merged, outer, inner, groups=R),
+    )
     unit, own = torch.eye(C, dtype=torch.float64), _random(T, C)
-    layer = CPConv.from_factors(torch.ones(C, dtype=torch.float64), [own, unit, rows[:, :C], columns[:, :C]],
-                                padding=1)  # fmt: skip
+    layer = CPConv.from_factors(
+        torch.ones(C, dtype=torch.float64), [own, unit, rows[:, :C], columns[:, :C]], padding=1
+    )
     depthwise = functional.conv2d(x, merged[:C], padding=1, groups=C)
-    yield Identity("mobilenet_v1_is_cp", "depthwise 3x3, 1x1", 2, layer(x),
-                   functional.conv2d(depthwise, own[..., None, None]))  # fmt: skip
+    yield Identity(
+        "mobilenet_v1_is_cp",
+        "depthwise 3x3, 1x1",
+        2,
+        layer(x),
+        functional.conv2d(depthwise, own[..., None, None]),
+    )
 
 
 def _tucker(x: Tensor, core: Tensor, outer: Tensor, inner: Tensor) -> Tensor:

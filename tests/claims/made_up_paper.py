@@ -1,4 +1,4 @@
-"""Copies of a paper that holds the published tables, as different programs would give them. Not the paper's text."""
+"""Copies of a made-up paper with the published tables, as different programs would give them."""
 
 from collections.abc import Callable, Mapping
 
@@ -8,12 +8,21 @@ from hocp.contracts.published import DIMENSIONS, METRICS
 KNOWN = published.load()
 CAPTIONS = {"affectnet": "AffectNet", "sewa": "SEWA", "afew_va": "AFEW-VA"}
 NAMES = {
-    "affectnet_baseline": "AffectNet baseline [34]", "face_ssd": "Face-SSD [19]", "vgg_face_2m": "VGG-Face + 2M images",
-    "resnet18": "ResNet-18", "hocp": "HO-CPConv (ours)", "sewa_svm": "SEWA [28]", "vgg16_trl": "VGG16 + TRL [32]",
-    "r3d18": "ResNet-18 3D", "r2plus1d18": "ResNet-18 (2+1)D", "hocp_scratch": "HO-CPConv (ours) - scratch",
-    "hocp_transduction": "HO-CPConv (ours) - trans.", "rf_hybrid_dct": "RF Hybrid DCT [27]",
-    "resnet50_trl": "ResNet-50 + TRL", "affwildnet": "AffWildNet [25]",
-}  # fmt: skip
+    "affectnet_baseline": "AffectNet baseline [34]",
+    "face_ssd": "Face-SSD [19]",
+    "vgg_face_2m": "VGG-Face + 2M images",
+    "resnet18": "ResNet-18",
+    "hocp": "HO-CPConv (ours)",
+    "sewa_svm": "SEWA [28]",
+    "vgg16_trl": "VGG16 + TRL [32]",
+    "r3d18": "ResNet-18 3D",
+    "r2plus1d18": "ResNet-18 (2+1)D",
+    "hocp_scratch": "HO-CPConv (ours) - scratch",
+    "hocp_transduction": "HO-CPConv (ours) - trans.",
+    "rf_hybrid_dct": "RF Hybrid DCT [27]",
+    "resnet50_trl": "ResNet-50 + TRL",
+    "affwildnet": "AffWildNet [25]",
+}
 Changes = Mapping[tuple[str, str, str], str]
 
 
@@ -41,14 +50,21 @@ def markdown(changes: Changes) -> str:
         parts.append(f"\nTable {number}. Results on {name}.\n\n| Method |" + " RMSE | SAGR | PCC | CCC |" * 2)
         parts.append("| --- |" + " ---: |" * 8)
         for row in rows(table):
-            texts = [f"**{t}**" if row["method"] == "hocp_transduction" else t for t in numbers(table, row, changes)]
+            texts = [
+                f"**{t}**" if row["method"] == "hocp_transduction" else t
+                for t in numbers(table, row, changes)
+            ]
             parts.append(f"| {NAMES[row['method']]} | " + " | ".join(texts) + " |")
     return "\n".join(parts)
 
 
 def text(changes: Changes) -> str:
-    """As pdftotext -layout prints: .37 for 0.37, another column's words beside, names and rows over two lines."""
-    lines = ["        We present a factor-", "ized network for estimation of affect in the wild - from faces.", ""]
+    """As pdftotext -layout prints: .37 for 0.37, another column's words beside, rows over two lines."""
+    lines = [
+        "        We present a factor-",
+        "ized network for estimation of affect in the wild - from faces.",
+        "",
+    ]
     for number, (table, name) in enumerate(CAPTIONS.items(), start=1):
         for k, row in enumerate(rows(table)):
             texts = numbers(table, row, changes, lambda t: t.removeprefix("0"))
@@ -58,7 +74,9 @@ def text(changes: Changes) -> str:
             elif k % 3 == 1:
                 lines += [f"  {label}    " + "   ".join(texts[:4]), "          " + "   ".join(texts[4:])]
             else:
-                lines.append(f"  {label:30s}" + "   ".join(texts) + "      is what others report as well, in all")
+                lines.append(
+                    f"  {label:30s}" + "   ".join(texts) + "      is what others report as well, in all"
+                )
         lines += ["", f"   Table {number}: Performance on {name}, static and temporal.", ""]
     return "\n".join(lines)
 

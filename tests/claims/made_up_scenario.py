@@ -1,4 +1,4 @@
-"""A made-up finished scenario on SEWA, small files in the real formats, with the trails that commands write."""
+"""A made-up finished scenario on SEWA: small files, with the trails that commands write."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,14 @@ from hocp.contracts import files, record, trail
 
 METHODS = ("resnet18", "hocp", "r3d18", "r2plus1d18", "hocp_scratch", "hocp_transduction")
 SEEDS = (0, 1)
-_MACHINE = {"python": "3.11", "system": "Linux", "packages": {"torch": "2.13.0"}, "device": "cpu", "processor": "P", "cores": 2}
+_MACHINE = {
+    "python": "3.11",
+    "system": "Linux",
+    "packages": {"torch": "2.13.0"},
+    "device": "cpu",
+    "processor": "P",
+    "cores": 2,
+}
 _CODE = {"commit": "c0ffee", "changed": False, "sources_sha256": "5" * 64}
 
 
@@ -35,26 +42,55 @@ def write_run(root: Path, method: str, seed: int) -> None:
     (folder / "predictions.npz").write_bytes(f"predictions of {run}".encode())
     (folder / "model.safetensors").write_bytes(f"model of {run}".encode())
     spec = {"run": run, "start": {"kind": "transduce", "run": f"affectnet.hocp.f0.s{seed}"}}
-    files.write_json(folder / "record.json", {
-        "run": run, "dataset": "sewa", "seed": seed, "spec": spec, "spec_sha256": files.sha256_of(spec),
-        "data": {"data": "generated", "release": "made up", "manifest_sha256": files.sha256(data / "manifest.csv"),
-                 "crops_sha256": files.sha256(data / "crops.h5")},
-        "environment": _MACHINE, "code": _CODE, "command": f"python -m hocp train {run}",
-        "predictions_sha256": files.sha256(folder / "predictions.npz"),
-        "model_sha256": files.sha256(folder / "model.safetensors"),
-        "evaluation": {"command": f"python -m hocp evaluate {run}"},
-    })  # fmt: skip
+    files.write_json(
+        folder / "record.json",
+        {
+            "run": run,
+            "dataset": "sewa",
+            "seed": seed,
+            "spec": spec,
+            "spec_sha256": files.sha256_of(spec),
+            "data": {
+                "data": "generated",
+                "release": "made up",
+                "manifest_sha256": files.sha256(data / "manifest.csv"),
+                "crops_sha256": files.sha256(data / "crops.h5"),
+            },
+            "environment": _MACHINE,
+            "code": _CODE,
+            "command": f"python -m hocp train {run}",
+            "predictions_sha256": files.sha256(folder / "predictions.npz"),
+            "model_sha256": files.sha256(folder / "model.safetensors"),
+            "evaluation": {"command": f"python -m hocp evaluate {run}"},
+        },
+    )
 
 
 def score(root: Path, value: float = 0.5) -> None:
     """runs.csv: every metric `value` plus a tenth of the seed, and its trail, as `hocp score` writes them."""
     rows = [
-        {"run": f"sewa.{method}.f0.s{seed}", "dataset": "sewa", "method": method, "network": "n", "data": "generated",
-         "fold": 0, "seed": seed, "parameters": 1, "macs": 1, "seconds": 1.0, "convention": "pooled",
-         "dimension": dimension, "metric": metric, "value": f"{value + 0.1 * seed:.6f}", "n": 9}
-        for method in METHODS for seed in SEEDS for dimension in ("valence", "arousal")
+        {
+            "run": f"sewa.{method}.f0.s{seed}",
+            "dataset": "sewa",
+            "method": method,
+            "network": "n",
+            "data": "generated",
+            "fold": 0,
+            "seed": seed,
+            "parameters": 1,
+            "macs": 1,
+            "seconds": 1.0,
+            "convention": "pooled",
+            "dimension": dimension,
+            "metric": metric,
+            "value": f"{value + 0.1 * seed:.6f}",
+            "n": 9,
+        }
+        for method in METHODS
+        for seed in SEEDS
+        for dimension in ("valence", "arousal")
         for metric in ("rmse", "sagr", "pcc", "ccc")
-    ]  # fmt: skip
+    ]
     place = root / "tables" / "runs.csv"
     files.write_csv(place, record.RUNS, rows)
     trail.write(trail.place(place), {place.name: place}, sorted(root.glob("runs/*/record.json")), home=place)

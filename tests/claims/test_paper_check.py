@@ -1,4 +1,4 @@
-"""The published numbers against copies of a paper with planted differences, and against what is no such paper."""
+"""The published numbers against copies of a paper with planted differences, and against other texts."""
 
 import csv
 from decimal import Decimal
@@ -20,8 +20,12 @@ PLANTED = {
     ("sewa", "vgg16_trl", "valence.sagr"): "0.61",
     ("afew_va", "hocp", "arousal.ccc"): "0.523",
 }
-LAYOUTS = {"paper.md": made_up_paper.markdown, "paper.txt": made_up_paper.text, "columns.txt": made_up_paper.columns,
-           "paper.html": made_up_paper.html}  # fmt: skip
+LAYOUTS = {
+    "paper.md": made_up_paper.markdown,
+    "paper.txt": made_up_paper.text,
+    "columns.txt": made_up_paper.columns,
+    "paper.html": made_up_paper.html,
+}
 MADE_UP_CELLS = sum(8 * len(KNOWN.document[table]["rows"]) for table in published.EMOTION)
 
 
@@ -54,7 +58,9 @@ def test_planted_differences_are_found_and_all_else_confirmed(tmp_path, name, ca
     assert {r["outcome"] for r in rows} == {"differs", "confirmed"}
     assert "differs: sewa hocp_transduction valence.ccc: held 0.75, paper " in capsys.readouterr().out
     surer = published.load(out)
-    cells = {(c.table, c.method, f"{c.dimension}.{c.metric}"): c for t in published.EMOTION for c in surer.cells(t)}
+    cells = {
+        (c.table, c.method, f"{c.dimension}.{c.metric}"): c for t in published.EMOTION for c in surer.cells(t)
+    }
     for key, text in PLANTED.items():
         assert (cells[key].value, cells[key].confidence) == (float(text), "primary")
     assert "held before: 0.75, recall" in cells["sewa", "hocp_transduction", "valence.ccc"].note
@@ -64,7 +70,9 @@ def test_planted_differences_are_found_and_all_else_confirmed(tmp_path, name, ca
 
 
 def test_a_missing_row_stays_as_it_was(tmp_path):
-    text = "\n".join(x for x in made_up_paper.markdown({}).splitlines() if "Face-SSD" not in x and "(2+1)D" not in x)
+    text = "\n".join(
+        x for x in made_up_paper.markdown({}).splitlines() if "Face-SSD" not in x and "(2+1)D" not in x
+    )
     status, rows, out = call(tmp_path, "paper.md", text)
     lost = {(r["table"], r["method"]) for r in emotion(rows) if r["outcome"] == "not found"}
     assert status == 0
@@ -78,7 +86,9 @@ def test_a_missing_row_stays_as_it_was(tmp_path):
 
 
 def test_a_row_that_stands_twice_with_unlike_numbers_confirms_nothing(tmp_path):
-    twice = made_up_paper.markdown({}) + "\n" + made_up_paper.markdown({("sewa", "hocp", "valence.ccc"): "0.61"})
+    twice = (
+        made_up_paper.markdown({}) + "\n" + made_up_paper.markdown({("sewa", "hocp", "valence.ccc"): "0.61"})
+    )
     _, rows, _ = call(tmp_path, "paper.md", twice)
     unsure = {(r["table"], r["method"]) for r in emotion(rows) if r["outcome"] == "not found"}
     assert unsure == {("sewa", "hocp")}
@@ -90,7 +100,7 @@ HOSTILE = {
     "other.md": "| Method | a |\n| --- | --- |\n| HO-CPConv (ours) | 0.1 |\n| ResNet-18 | 0.2 |\n" * 50,
     "dashes.txt": "- " * 50_000,
     "numbers.txt": "0.1 " * 50_000,
-    "captions.txt": "Table 1. SEWA\n" * 20_000,
+    "captions.txt": "Table 1. SEWA\n" * 3000,
     "noise.txt": bytes(range(256)) * 200,
     "tags.html": "<td>" * 20_000 + "<script>" + "0.1 " * 1000,
     "unknown.md": "| Their net | " + " | ".join(["0.5"] * 8) + " |\n",
@@ -140,8 +150,11 @@ def test_a_pdf_is_read(tmp_path):
 
 
 def test_sizes_are_confirmed_in_lines_that_name_the_network(tmp_path):
-    lines = ["The ResNet-18 3D has 33M parameters, and in (2+1)D form 31 million.", "Ours has 11M parameters.",
-             "ResNet-50 has 25M parameters; 11 things."]  # fmt: skip
+    lines = [
+        "The ResNet-18 3D has 33M parameters, and in (2+1)D form 31 million.",
+        "Ours has 11M parameters.",
+        "ResNet-50 has 25M parameters; 11 things.",
+    ]
     results = paper_check.check(["\n".join(lines)], KNOWN)
     found = {r.cell.method for r in results if r.outcome == "confirmed"}
     assert found == {"r3d18", "r2plus1d18", "hocp_resnet18_3d"}
@@ -154,9 +167,18 @@ def test_names_are_known(method):
 
 @pytest.mark.parametrize(
     ("held", "paper", "same"),
-    [("0.37", "0.37", True), ("0.37", ".370", True), ("0.407", "0.41", True), ("0.407", "0.40", False),
-     ("0.52", "0.523", True), ("0.52", "0.526", False), (None, None, True), (None, "0.5", False), ("0.5", None, False)],
-)  # fmt: skip
+    [
+        ("0.37", "0.37", True),
+        ("0.37", ".370", True),
+        ("0.407", "0.41", True),
+        ("0.407", "0.40", False),
+        ("0.52", "0.523", True),
+        ("0.52", "0.526", False),
+        (None, None, True),
+        (None, "0.5", False),
+        ("0.5", None, False),
+    ],
+)
 def test_numbers_agree_where_one_rounds_to_the_other(held, paper, same):
     assert paper_check.agree(*(None if text is None else Decimal(text) for text in (held, paper))) == same
 

@@ -40,7 +40,11 @@ def test_the_way_back_is_told_link_by_link(scenario, capsys):
         run = f"sewa.hocp_transduction.f0.s{seed}"
         folder = scenario / "runs" / run
         assert f"row of runs.csv: {run}, pooled valence ccc = {0.5 + 0.1 * seed:.6f}, 9 frames" in out
-        for what, file in (("record", "record.json"), ("predictions", "predictions.npz"), ("model", "model.safetensors")):
+        for what, file in (
+            ("record", "record.json"),
+            ("predictions", "predictions.npz"),
+            ("model", "model.safetensors"),
+        ):
             (line,) = [x for x in out.splitlines() if f"{run}/{file}" in x]
             assert what in line and "verified" in line and files.sha256(folder / file) in line
         assert f"trained by: python -m hocp train {run}" in out
@@ -52,13 +56,23 @@ def test_the_way_back_is_told_link_by_link(scenario, capsys):
 
 def test_rows_of_runs_csv_are_traced_as_well(scenario, capsys):
     status, out, _ = trace(capsys, scenario / "tables/runs", "sewa.hocp.f0.s1.valence.ccc")
-    assert status == 0 and "value of sewa, hocp, valence, ccc is 0.600000" in out and "run sewa.hocp.f0.s1" in out
+    assert (
+        status == 0
+        and "value of sewa, hocp, valence, ccc is 0.600000" in out
+        and "run sewa.hocp.f0.s1" in out
+    )
 
 
 #: What is changed -> how, and what the refusal says.
 BLOWS = {
-    "a cell": (lambda s: edit(s / "tables/tab_sewa.csv", "0.550", "0.950"), "tab_sewa.csv was changed after it was made"),
-    "runs.csv": (lambda s: edit(s / "tables/runs.csv", "0.600000", "0.900000"), "runs.csv has changed since tab_sewa.csv"),
+    "a cell": (
+        lambda s: edit(s / "tables/tab_sewa.csv", "0.550", "0.950"),
+        "tab_sewa.csv was changed after it was made",
+    ),
+    "runs.csv": (
+        lambda s: edit(s / "tables/runs.csv", "0.600000", "0.900000"),
+        "runs.csv has changed since tab_sewa.csv",
+    ),
     "a record": (
         lambda s: edit(s / "runs/sewa.hocp_transduction.f0.s1/record.json", "made up", "real"),
         "s1/record.json has changed since runs.csv was made from it",
@@ -71,13 +85,24 @@ BLOWS = {
         lambda s: (s / "runs/sewa.hocp_transduction.f0.s0/model.safetensors").unlink(),
         "runs/sewa.hocp_transduction.f0.s0/model.safetensors is missing",
     ),
-    "the data": (lambda s: (s / "data/sewa/crops.h5").write_bytes(b"other"), "crops.h5 is not the file that the record"),
-    "facts of the data": (lambda s: files.write_json(s / "data/sewa/manifest.json", {"manifest_sha256": "0"}),
-                          "manifest.json describes the manifest 0"),
-    "no trail": (lambda s: (s / "tables/tab_sewa.trail.json").unlink(), "no trail beside it, tab_sewa.trail.json"),
+    "the data": (
+        lambda s: (s / "data/sewa/crops.h5").write_bytes(b"other"),
+        "crops.h5 is not the file that the record",
+    ),
+    "facts of the data": (
+        lambda s: files.write_json(s / "data/sewa/manifest.json", {"manifest_sha256": "0"}),
+        "manifest.json describes the manifest 0",
+    ),
+    "no trail": (
+        lambda s: (s / "tables/tab_sewa.trail.json").unlink(),
+        "no trail beside it, tab_sewa.trail.json",
+    ),
     "a torn trail": (lambda s: (s / "tables/runs.trail.json").write_text("{"), "runs.trail.json: not JSON"),
-    "another trail": (lambda s: files.write_json(s / "tables/runs.trail.json", [1]), "runs.trail.json: not a trail"),
-}  # fmt: skip
+    "another trail": (
+        lambda s: files.write_json(s / "tables/runs.trail.json", [1]),
+        "runs.trail.json: not a trail",
+    ),
+}
 
 
 @pytest.mark.parametrize("blow", BLOWS)
@@ -122,9 +147,12 @@ def test_a_blessed_scenario_is_followed_without_the_large_files(scenario, tmp_pa
 
 @pytest.mark.parametrize(
     ("cell", "words"),
-    [(("hocp_transduction",), "8 rows have hocp_transduction"), (("hocp_moon", "ccc"), "no rows have hocp_moon and ccc"),
-     (("hocp_transduction.valence", "mse"), "no rows")],
-)  # fmt: skip
+    [
+        (("hocp_transduction",), "8 rows have hocp_transduction"),
+        (("hocp_moon", "ccc"), "no rows have hocp_moon and ccc"),
+        (("hocp_transduction.valence", "mse"), "no rows"),
+    ],
+)
 def test_a_row_that_cannot_be_told_is_said(scenario, capsys, cell, words):
     status, _, err = trace(capsys, scenario / "tables/tab_sewa.csv", *cell)
     assert status == 2 and words in err and "give more values" in err
@@ -141,3 +169,17 @@ def test_files_are_found_by_scenario_project_and_name(tmp_path):
     assert trail.name_of(trail.ROOT / "README.md", tmp_path) == "project:README.md"
     assert trail.name_of(tmp_path.parent / "x.yaml", tmp_path) == "elsewhere:x.yaml"
     assert trail.locate("elsewhere:x.yaml", tmp_path) is None
+
+
+def test_a_line_of_the_readme_leads_to_its_blessed_table(scenario, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(trail, "REFERENCE", tmp_path / "reference")
+    made_up_scenario.bless(scenario, tmp_path / "reference" / "demo.cpu.torch2.13.0")
+    page = tmp_path / "README.md"
+    page.write_text("| SEWA, HO-CPConv, transduction | 0.75 |\n\nOurs: scenario `demo`.\n")
+    status, out, _ = trace(capsys, page, "SEWA, HO-CPConv, transduction", "arousal")
+    assert status == 0 and "ours of sewa, hocp_transduction, arousal, ccc is 0.550" in out
+    status, _, err = trace(capsys, page, "SEWA, Moon", "arousal")
+    assert status == 2 and "give a line's first cell" in err
+    page.write_text("nothing")
+    status, _, err = trace(capsys, page, "SEWA, HO-CPConv, transduction", "arousal")
+    assert status == 2 and "names no scenario" in err

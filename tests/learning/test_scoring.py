@@ -138,7 +138,9 @@ def test_the_table_s_trail_names_every_record(folder, tmp_path):
     assert held == dict.fromkeys(["scenario:tables/runs.csv", *names], "verified")
     place = tmp_path / "runs/afew_va.r3d18.f1.s0/record.json"
     place.write_text(place.read_text().replace("afew_va", "AFEW-VA", 1))
-    with pytest.raises(trail.Broken, match=r"f1\.s0/record\.json has changed since runs\.csv was made from it"):
+    with pytest.raises(
+        trail.Broken, match=r"f1\.s0/record\.json has changed since runs\.csv was made from it"
+    ):
         list(trail.follow(table))
 
 
