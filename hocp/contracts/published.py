@@ -178,7 +178,7 @@ def read_yaml(path: str | Path, schema: str | Path) -> Any:
         document = yaml.load(Path(path).read_text("utf-8"), _Loader)
     except yaml.YAMLError as error:
         raise ValueError(f"{path}: not YAML: {error}") from None
-    described = yaml.safe_load(Path(schema).read_text("utf-8"))
+    described = yaml.load(Path(schema).read_text("utf-8"), _Loader)
     found = jsonschema.Draft202012Validator(described).iter_errors(document)
     for error in sorted(found, key=lambda error: error.json_path):
         raise ValueError(f"{path}: {error.json_path.lstrip('$.') or 'the file'}: {error.message}")
@@ -204,8 +204,11 @@ def load(path: str | Path | None = None) -> Published:
     return Published(document, place=path)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which a key that stands twice is an error; PyYAML would keep the last without a word."""
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML in which a key that stands twice is an error; PyYAML would keep the last without a word.
+
+    The parser in C, where PyYAML has it, is ten times quicker.
+    """
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
