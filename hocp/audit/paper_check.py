@@ -104,9 +104,7 @@ def _flat(cell: Cell, lines: Sequence[str]) -> Result:
     needed = (whole, _FLAT_NAMES[cell.method], _FLAT_LINES[cell.table])
     if any(all(re.search(word, line) for word in needed) for line in lines):
         return Result(cell, cell.metric, Decimal(cell.printed), CONFIRMED)
-    return Result(
-        cell, cell.metric, None, NOT_FOUND, "no line has the network and this number; running text is hard"
-    )
+    return Result(cell, cell.metric, None, NOT_FOUND, "no line has both the network and this number")
 
 
 def improved(known: Published, results: Sequence[Result], *, source: str) -> dict[str, Any]:

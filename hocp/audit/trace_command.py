@@ -33,5 +33,5 @@ def run(args: argparse.Namespace) -> None:
         there = f"; there are {', '.join(near)}" if near else ""
         raise FileNotFoundError(f"{table} is not there{there}")
     links = list(trail.follow(table))  # before anything is believed
-    for line in tracing.told(tracing.select(table, row, column), links):
-        print(line)
+    # All of it first: of a trail that breaks, nothing is shown.
+    print("\n".join(list(tracing.told(tracing.select(table, row, column), links))))
