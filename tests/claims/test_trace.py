@@ -7,7 +7,7 @@ import made_up_scenario
 import pytest
 from made_up_scenario import edit, forge
 
-from figures import tab_sewa
+from figures import tab_sewa, tab_sizes
 from hocp.__main__ import main
 from hocp.contracts import files, trail
 
@@ -183,3 +183,18 @@ def test_a_line_of_the_readme_leads_to_its_blessed_table(scenario, tmp_path, cap
     page.write_text("nothing")
     status, _, err = trace(capsys, page, "SEWA, HO-CPConv, transduction", "arousal")
     assert status == 2 and "names no scenario" in err
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [("sizes.r3d18", "row of cost.csv: table emotion, item r3d18"),
+     ("flop_figure.512x512.hocp6", "row of cost.csv: table flop_figure, item 512x512.hocp6")],
+)  # fmt: skip
+def test_counts_lead_to_their_row_of_cost_csv(tmp_path, capsys, row, words):
+    (kept,) = trail.REFERENCE.glob("demo.*/bench/cost.csv")
+    (tmp_path / "bench").mkdir()
+    shutil.copy(kept, tmp_path / "bench/cost.csv")
+    tab_sizes.main(["--cost", str(tmp_path / "bench/cost.csv"), "--out", str(tmp_path / "tables/tab_sizes")])
+    status, out, _ = trace(capsys, tmp_path / "tables/tab_sizes.csv", row)
+    assert status == 0 and words in out and out.count("row of cost.csv") == 1
+    assert f"scenario:bench/cost.csv: verified, SHA-256 {files.sha256(kept)}" in out
