@@ -41,7 +41,7 @@ def main(dataset: str, doc: str | None, argv: Sequence[str] | None = None) -> No
     known = published.load(args.published)
     data, ours = read_runs(args.runs, dataset)
     rows = compare(known.cells(dataset), ours, data=data)
-    tables.write(args.out, COLUMNS, rows, blocks=[wide(rows, dataset, known)])
+    tables.write(args.out, COLUMNS, rows, blocks=[wide(rows, dataset, known)], inputs=tables.inputs_of(args))
 
 
 def read_runs(path: str | Path, dataset: str) -> tuple[str, dict[tuple[str, str, str], Ours]]:

@@ -3,7 +3,8 @@
 ``python -m figures.readme --readme README.md --tables results/demo/tables --scenario demo [--check]``
 
 ``<!-- table:headline -->`` ... ``<!-- /table -->`` holds the claims that matter, ``<!-- table:tab_sewa -->``
-one table: paper, ours, verdict, ``<!-- table:tab_conformance -->`` the outcomes of probes, counted, and
+one table: paper, ours, verdict, ``<!-- table:claims -->`` every claim by its verdict,
+``<!-- table:tab_conformance -->`` the outcomes of probes, counted, and
 ``<!-- table:speed -->`` how many times quicker, from the timings of ``--speed``.
 """
 
@@ -109,11 +110,14 @@ def _table(
     elif name in ("tab_sizes", "tab_cifar"):
         blocks = [_claims([_claim(row) for row in rows_of(name) if row["verdict"] != verdicts.NOT_PUBLISHED],
                           rows_of(name), known)]  # fmt: skip
+    elif name == "claims":
+        blocks = [_verdicts(rows_of("tab_claims"))]
     elif name == "tab_conformance":
         blocks = [_conformance(rows_of(name))]
     else:
         legal = [
             "headline",
+            "claims",
             "speed",
             "tab_sizes",
             "tab_cifar",
@@ -177,6 +181,22 @@ def _conformance(rows: Rows) -> Block:
             for count in counts
         ]
         lines.append([name, str(counts[0].total()), *said])
+    return Block(title="", columns=columns, rows=lines, notes=[])
+
+
+def _verdicts(rows: Rows) -> Block:
+    """Every claim of the paper, gathered by its verdict; a mechanism on generated data says so."""
+    order = list(verdicts.MEANINGS)
+    said: dict[str, dict[str, list[str]]] = {}
+    for row in sorted(rows, key=lambda row: order.index(row["verdict"])):
+        scope = " on generated data" if row["data"] == "generated" else ""
+        why = f"{row['reason']}: " if row["verdict"] == verdicts.NOT_RUN else ""
+        said.setdefault(row["verdict"] + scope, {}).setdefault(why, []).append(row["short"])
+    lines = [
+        [verdict, str(sum(map(len, claims.values()))), "; ".join(w + ", ".join(c) for w, c in claims.items())]
+        for verdict, claims in said.items()
+    ]
+    columns = [Column(name="Verdict"), Column(name="", align="r"), Column(name="Claims of the paper")]
     return Block(title="", columns=columns, rows=lines, notes=[])
 
 

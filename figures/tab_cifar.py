@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     known = published.load(args.published)
     cost = of_table(cost_tables.read_cost(args.cost), "cifar")
     rows = list(compare(known, cost))
-    tables.write(args.out, COLUMNS, rows, blocks=[wide(rows, known)])
+    tables.write(args.out, COLUMNS, rows, blocks=[wide(rows, known)], inputs=tables.inputs_of(args))
 
 
 def compare(known: Published, cost: Mapping[str, dict[str, str]]) -> Iterator[dict[str, str]]:

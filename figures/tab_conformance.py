@@ -25,7 +25,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     record = read(args.conformance)
     blocks = [summary(record), *(part(record, name) for name in record["parts"])]
-    tables.write(args.out, COLUMNS, long(record), blocks=[b for b in blocks if b.rows])
+    tables.write(
+        args.out, COLUMNS, long(record), blocks=[b for b in blocks if b.rows], inputs=tables.inputs_of(args)
+    )
 
 
 def read(path: str | Path) -> Record:

@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     prepared = read(args.facts, args.manifest, args.lookalike)
     rows = [row for one in prepared for row in describe(one)]
-    tables.write(args.out, COLUMNS, rows, blocks=wide(rows))
+    tables.write(args.out, COLUMNS, rows, blocks=wide(rows), inputs=tables.inputs_of(args))
 
 
 def read(facts: Iterable[str], manifests: Iterable[str], releases: Iterable[str] = ()) -> list[Prepared]:

@@ -27,7 +27,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--layers", required=True, metavar="JSON", help="report of pytest-benchmark")
     args = parser.parse_args(argv)
     rows = list(compare(read(args.layers)))
-    tables.write(args.out, COLUMNS, rows, blocks=[wide(rows, machine(args.layers))])
+    tables.write(
+        args.out, COLUMNS, rows, blocks=[wide(rows, machine(args.layers))], inputs=tables.inputs_of(args)
+    )
 
 
 def read(path: str | Path) -> dict[Key, Mapping[str, Any]]:

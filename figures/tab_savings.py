@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     suites = [suite for suite in TITLES if suite in set(shown["suite"])]
     blocks = [wide([row for row in found if row["suite"] == suite], TITLES[suite]) for suite in suites]
     blocks[-1] = tables.with_notes(blocks[-1], *notes(rows))
-    tables.write(args.out, COLUMNS, found, blocks=blocks)
+    tables.write(args.out, COLUMNS, found, blocks=blocks, inputs=tables.inputs_of(args))
 
 
 def compare(rows: pd.DataFrame) -> Iterator[dict[str, str]]:

@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     known = published.load(args.published)
     rows = list(compare(known, cost_tables.read_cost(args.cost)))
-    tables.write(args.out, COLUMNS, rows, blocks=wide(rows, known))
+    tables.write(args.out, COLUMNS, rows, blocks=wide(rows, known), inputs=tables.inputs_of(args))
 
 
 def compare(known: Published, cost: Cost) -> Iterator[dict[str, str]]:

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     rows, wanted = speed.read(*args.speed), targets.read(args.targets)
     found = [row for target in wanted.targets for row in judged(target, wanted, rows)]
-    tables.write(args.out, COLUMNS, found, blocks=[wide(found, wanted, rows)])
+    tables.write(args.out, COLUMNS, found, blocks=[wide(found, wanted, rows)], inputs=tables.inputs_of(args))
 
 
 def judged(target: Target, wanted: Targets, rows: pd.DataFrame) -> Iterator[dict[str, str]]:

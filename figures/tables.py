@@ -10,7 +10,9 @@ from itertools import groupby
 from pathlib import Path
 
 from figures.pages import page
+from hocp.contracts import trail
 from hocp.contracts.files import publish
+from hocp.contracts.published import PAPER
 
 #: Characters that LaTeX does not take as they are. Superscript letters carry the confidence of a number.
 _LATEX = {
@@ -57,17 +59,20 @@ def write(
     rows: Iterable[Mapping[str, object]],
     *,
     blocks: Sequence[Block],
+    inputs: Iterable[str | Path] = (),
 ) -> None:
-    """Publish PREFIX.csv, PREFIX.md, PREFIX.tex and PREFIX.html; if one cannot be made, none of them changes.
+    """Publish PREFIX.csv, .md, .tex, .html and .trail.json; if one cannot be made, none of them changes.
 
     Parameters
     ----------
     prefix : path
-        Place and stem of the four files.
+        Place and stem of the files.
     columns, rows
         The long form: one row a number; None becomes an empty cell.
     blocks : sequence of Block
         The wide form, in reading order.
+    inputs : iterable of path
+        Files that the table was made from, for its trail; `inputs_of` finds them in the options.
     """
     prefix = Path(prefix)
     with ExitStack() as stack:
@@ -84,15 +89,26 @@ def write(
             latex_head(prefix.name) + "\\par\\bigskip\n".join(map(latex, blocks)), "utf-8"
         )
         scratch[".html"].write_text(page(prefix.name, blocks), "utf-8")
+        made = {prefix.name + suffix: path for suffix, path in scratch.items()}
+        trail.write(trail.place(f"{prefix}.csv"), made, inputs, home=f"{prefix}.csv")
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
     """Command line that every table starts from: its docstring's first line and ``--out PREFIX``."""
     result = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
     result.add_argument(
-        "--out", required=True, metavar="PREFIX", help="writes PREFIX.csv, .md, .tex and .html"
+        "--out", required=True, metavar="PREFIX", help="writes PREFIX.csv, .md, .tex, .html and .trail.json"
     )
     return result
+
+
+def inputs_of(args: argparse.Namespace) -> list[Path]:
+    """Files among the options of a command that it reads; the published numbers also where none is named."""
+    options = {key: value for key, value in vars(args).items() if key != "out" and value is not None}
+    if "published" in vars(args):
+        options.setdefault("published", PAPER)
+    values = [each for value in options.values() for each in (value if isinstance(value, list) else [value])]
+    return [Path(value) for value in values if isinstance(value, (str, Path)) and Path(value).is_file()]
 
 
 def markdown(block: Block, *, title: bool = True) -> str:

@@ -1,6 +1,6 @@
 """When a published number counts as reproduced, and how sure a published number is: the rules, once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 REPRODUCED = "reproduced"
@@ -8,6 +8,33 @@ NOT_REPRODUCED = "not reproduced"
 NOT_COMPARABLE = "not comparable"
 NOT_RUN = "not run"
 NOT_PUBLISHED = "no published number"
+PARTLY = "partly reproduced"
+NOT_TESTABLE = "not testable here"
+
+#: Of a mechanism, on generated data: whether an effect that the paper reports shows there as well. None of
+#: these says that a number of the paper holds.
+SUPPORTED = "supported"
+PARTLY_SUPPORTED = "partly supported"
+UNDECIDED = "undecided"
+CONTRADICTED = "contradicted"
+
+#: Every word for a claim, from the best to none, with what it means.
+MEANINGS = {
+    REPRODUCED: "ours agrees within the tolerance",
+    PARTLY: "some of the numbers or differences agree",
+    NOT_REPRODUCED: "ours disagrees",
+    SUPPORTED: "on generated data every difference goes the paper's way, beyond its interval",
+    PARTLY_SUPPORTED: "some do and none goes against it",
+    UNDECIDED: "too few seeds, intervals that hold zero, or differences both ways",
+    CONTRADICTED: "some go against it and none its way",
+    NOT_RUN: "the suite can test it, and this scenario did not",
+    NOT_TESTABLE: "nothing here can test it",
+}
+#: All its way, some, against it; by the data that ours comes from.
+_EFFECT = {
+    "generated": (SUPPORTED, PARTLY_SUPPORTED, CONTRADICTED),
+    "licensed": (REPRODUCED, PARTLY, NOT_REPRODUCED),
+}
 
 #: How far a result on the licensed data may lie from the published one. The paper prints two digits, does not
 #: say how results scatter over seeds, and leaves parts of its protocol open; retraining one network on these
@@ -71,6 +98,42 @@ def verdict(
         return Verdict(REPRODUCED, why or f"within {tolerance:g}")
     side = "above" if distance > 0 else "below"
     return Verdict(NOT_REPRODUCED, f"{abs(distance):.3g} {side}, tolerance {tolerance:g}")
+
+
+def share(good: int, count: int, what: str) -> Verdict:
+    """Of several numbers of one claim: all, some or none reproduced."""
+    word = REPRODUCED if good == count else PARTLY if good else NOT_REPRODUCED
+    return Verdict(word, f"{good} of {count} {what}")
+
+
+def effect(signs: Sequence[int], *, data: str, seeds: int, wanted: int) -> Verdict:
+    """Whether differences go the way that the paper says.
+
+    Parameters
+    ----------
+    signs : sequence of int
+        For each difference: 1 where it goes the paper's way beyond its interval, -1 where it goes against
+        it, 0 where the interval holds zero.
+    data : {"generated", "licensed"}
+    seeds, wanted : int
+        Seeds that the differences are of. With fewer than wanted it is not known how much two trainings
+        differ by chance, so nothing is decided.
+
+    Raises
+    ------
+    ValueError
+        If `data` is neither.
+    """
+    if data not in _EFFECT:
+        raise ValueError(f"data is {data!r}, expected one of {', '.join(_EFFECT)}")
+    its_way, against = signs.count(1), signs.count(-1)
+    counted = f"{its_way} of {len(signs)} differences go its way, {against} against it"
+    if seeds < wanted:
+        return Verdict(UNDECIDED, f"{seeds} of {wanted} seeds; {counted}")
+    every, some, none = _EFFECT[data]
+    if bool(its_way) == bool(against):
+        return Verdict(UNDECIDED, counted)
+    return Verdict(every if its_way == len(signs) else some if its_way else none, counted)
 
 
 def summary(verdicts: Iterable[Verdict]) -> str:

@@ -10,10 +10,13 @@ from hocp.contracts import commands
 
 COMMANDS = {
     "networks": ("hocp.networks.list_command", "list the networks with parameters and multiply-accumulates"),
+    "identities": ("hocp.networks.identities_command", "the identities of the paper, measured in float64"),
     "cost": ("hocp.networks.cost_command", "parameters, multiply-accumulates and bytes"),
     "train": ("hocp.learning.train_command", "train one run from its specification"),
     "evaluate": ("hocp.learning.evaluate_command", "predict the test part of a run and write its record"),
     "score": ("hocp.learning.score_command", "all runs' metrics in one tidy table"),
+    "published": ("hocp.audit.published_command", "the published numbers against your copy of the paper"),
+    "trace": ("hocp.audit.trace_command", "from a cell of a table back to runs, data and code, verified"),
     "gpu-check": ("hocp.learning.gpu_command", "networks on a GPU against CPU float64"),
     "gpu-bench": ("hocp.learning.gpu_bench_command", "layers and networks on a GPU against cuDNN's, timed"),
 }

@@ -3,10 +3,10 @@
     python -m workflow.bless demo
     python -m workflow.bless demo --speed
 
-What is kept: tables, records, rank lists, costs, benchmarks, facts of the data sets, figures as PNG; with
---speed only the speed benchmark of full size, made by the target `bench_full`, with its tables and
-figures. What is not: data, models, predictions, logs. The folder is named after scenario (or "speed"),
-device and torch version.
+What is kept: tables with their trails, records, claims, rank lists, costs, benchmarks, facts of the data
+sets, figures as PNG; with --speed only the speed benchmark of full size, made by the target `bench_full`,
+with its tables and figures. What is not: data, models, predictions, logs; their hashes stand in the
+records. The folder is named after scenario (or "speed"), device and torch version.
 """
 
 import argparse
@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = {
     "tables/*.csv": "tables/{name}",
     "tables/*.md": "tables/{name}",
+    "tables/*.trail.json": "tables/{name}",
+    "claims.*": "{name}",
+    "bench/identities.csv": "bench/{name}",
     "bench/cost.csv": "bench/{name}",
     "bench/layers.json": "bench/{name}",
     "bench/speed.*": "bench/{name}",

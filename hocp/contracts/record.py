@@ -54,6 +54,17 @@ SPEED_ALIKE = (
     "torch",
 )  # fmt: skip
 
+#: One row a difference of two methods, `method_a` minus `method_b`, with its interval. `unit` is what was
+#: drawn anew for it and `clusters` how many there were; a missing number has its `reason`.
+COMPARISONS = (
+    "dataset", "family", "method_a", "method_b", "dimension", "metric", "difference", "low", "high",
+    "p_value", "p_adjusted", "adjustment", "unit", "seeds", "clusters", "data", "reason",
+)  # fmt: skip
+
+#: One row an identity of the paper in one case, measured in float64: `error` is the largest absolute
+#: difference of two ways to compute the same, `scale` the largest value, `relative` their ratio.
+IDENTITIES = ("identity", "case", "order", "dtype", "seed", "error", "scale", "relative")
+
 #: `frame` is -1 for single images; expressions are -1 where the network predicts or the item has none.
 PREDICTIONS = {
     "item": "U", "clip": "U", "frame": "i4",
@@ -103,19 +114,21 @@ def processor() -> str:
 SOURCES = (".py", ".cpp", ".h", ".json")
 
 
-def code() -> dict[str, Any]:
+def code(*packages: str) -> dict[str, Any]:
     """Commit that the code stands at, and a hash of the files that can decide a result.
 
-    The hash tells apart what the commit cannot: edited files, and copies without git.
+    The hash tells apart what the commit cannot: edited files, and copies without git. `packages` are those
+    that decide what is written; by default those that decide a run.
     """
     root = Path(__file__).resolve().parents[2]
-    packages = [path for package in ("hocp", "data_prep") for path in (root / package).rglob("*")]
-    sources = sorted(path for path in packages if path.suffix in SOURCES)
+    packages = packages or ("hocp", "data_prep")
+    found = [path for package in packages for path in (root / package).rglob("*")]
+    sources = sorted(path for path in found if path.suffix in SOURCES)
     tree = files.sha256_of({p.relative_to(root).as_posix(): files.sha256(p) for p in sources})
     # An installed copy may lie inside a repository of its user, whose commit says nothing of this code.
     ours = _git(root, "rev-parse", "--show-toplevel") == str(root)
     commit = _git(root, "rev-parse", "HEAD") if ours else None
-    changed = _git(root, "status", "--porcelain", "--", "hocp", "data_prep") if commit else None
+    changed = _git(root, "status", "--porcelain", "--", *packages) if commit else None
     return {"commit": commit, "changed": None if changed is None else bool(changed), "sources_sha256": tree}
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from hocp.contracts import files, record
+from hocp.contracts import files, record, trail
 from hocp.learning.scoring import Evaluated, rows
 
 
@@ -14,5 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Score the runs; columns are `hocp.contracts.record.RUNS`."""
+    """Score the runs; columns are `hocp.contracts.record.RUNS`, and the trail beside names the records."""
     files.write_csv(args.out, record.RUNS, rows(Evaluated.read(folder) for folder in args.runs))
+    records = [folder / "record.json" for folder in args.runs]
+    trail.write(trail.place(args.out), {args.out.name: args.out}, records, home=args.out)

@@ -6,7 +6,8 @@ import pytest
 from speed_inputs import layer, write_speed
 from table_inputs import METHODS, pipe_rows, runs, write_cost, write_runs
 
-from figures import readme, tab_afew_va, tab_affectnet, tab_cifar, tab_sewa, tab_sizes
+from figures import claims, readme, tab_afew_va, tab_affectnet, tab_cifar, tab_claims, tab_sewa, tab_sizes
+from hocp.contracts import claims as ledger
 
 MARKED = (
     "# Title\n\n<!-- table:headline -->\nold\n<!-- /table -->\n\nBetween.\n\n"
@@ -123,3 +124,15 @@ def test_what_cannot_be_filled_is_named(tmp_path, tables, capsys, text, message)
 def test_a_missing_table_leaves_the_readme_alone(tmp_path, capsys):
     assert call(tmp_path, tmp_path, MARKED) == (2, MARKED)
     assert "tab_sizes.csv" in capsys.readouterr().err
+
+
+def test_claims_are_gathered_by_their_verdict(tmp_path, tables):
+    claims.main(["--cost", str(tables / "cost.csv"), "--out", str(tmp_path / "claims.csv")])
+    tab_claims.main(["--claims", str(tmp_path / "claims.csv"), "--out", str(tmp_path / "tab_claims")])
+    _, text = call(tmp_path, tmp_path, "<!-- table:claims -->\n<!-- /table -->\n")
+    lines = {line[0]: line[1:] for line in pipe_rows(text)}
+    assert lines["not testable here"] == ["3", "state of the art, CIFAR-10 accuracy, 20BN-Jester"]
+    assert "size of ResNet-18 3-D" in lines["reproduced"][1]
+    assert lines["not reproduced"] == ["1", "50 times fewer operations"]
+    assert lines["not run"][1].startswith("no identities.csv in this scenario: chain of")
+    assert sum(int(line[0]) for line in list(lines.values())[2:]) == len(ledger.load())

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from runs import command, prepared, train
 
-from hocp.contracts import files, record
+from hocp.contracts import files, record, trail
 from hocp.learning import scoring
 from hocp.learning.scoring import Evaluated
 
@@ -127,6 +127,21 @@ def test_the_command_writes_the_tidy_table(folder, tmp_path):
     error = np.sqrt(np.mean((found["arousal"].astype(float) - found["arousal_true"]) ** 2))
     row = next(r for r in rows if (r["fold"], r["dimension"], r["metric"]) == ("1", "arousal", "rmse"))
     assert float(row["value"]) == pytest.approx(error, abs=1e-6)
+
+
+def test_the_table_s_trail_names_every_record(folder, tmp_path):
+    table = tmp_path / "tables/runs.csv"
+    shutil.copytree(folder, tmp_path / "runs")
+    assert command("score", "--runs", *sorted((tmp_path / "runs").iterdir()), "--out", table) == 0
+    held = {link.name: link.state for link in trail.follow(table)}
+    names = [f"scenario:runs/afew_va.r3d18.f{fold}.s0/record.json" for fold in (0, 1)]
+    assert held == dict.fromkeys(["scenario:tables/runs.csv", *names], "verified")
+    place = tmp_path / "runs/afew_va.r3d18.f1.s0/record.json"
+    place.write_text(place.read_text().replace("afew_va", "AFEW-VA", 1))
+    with pytest.raises(
+        trail.Broken, match=r"f1\.s0/record\.json has changed since runs\.csv was made from it"
+    ):
+        list(trail.follow(table))
 
 
 @pytest.mark.parametrize("name", ["predictions.npz", "model.safetensors"])

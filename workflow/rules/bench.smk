@@ -22,6 +22,27 @@ rule cost:
         "python -m hocp cost --tables --out {output:q} > {log:q} 2>&1"
 
 
+rule identities:
+    input:
+        code=sources("hocp.networks.identities_command"),
+    output:
+        IDENTITIES,
+    log:
+        "<logs>/identities.log",
+    benchmark:
+        "<benchmarks>/identities.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1500,
+        gpu=0,
+    message:
+        "Measuring the identities of the paper in float64"
+    shell:
+        "python -m hocp identities --out {output:q} > {log:q} 2>&1"
+
+
 rule layers:
     input:
         code=sources("hocp.conv"),

@@ -73,10 +73,13 @@ TRAIN = f"{TORCHRUN} -m hocp train" if CONFIG["gpus"] > 1 else "python -m hocp t
 
 BENCH = sorted(map(str, Path("tests/bench").glob("*.py")))
 ENVIRONMENT = "../../environment.yml"
-PUBLISHED = "results/published/paper.yaml"
+PUBLISHED = CONFIG["published"]
+LEDGER = "results/published/claims.yaml"
 RUNS = "<results>/tables/runs.csv"
 GROUPS = "<results>/tables/groups.csv"
 COST = "<results>/bench/cost.csv"
+IDENTITIES = "<results>/bench/identities.csv"
+CLAIMS = "<results>/claims.csv"
 LAYERS = "<results>/bench/layers.json"
 SPEED = "<results>/bench/speed.csv"
 SPEED_TARGETS = "results/targets.yaml"
@@ -107,7 +110,7 @@ def rule_named(name):
 
 def labels_of(stem, files):
     """Columns of the report's index: what each table or figure is made from."""
-    if set(files) - {"cost", "layers", "speed", "targets", "conformance", "published"}:
+    if set(files) - {"cost", "layers", "speed", "targets", "conformance", "published", "ledger"}:
         return {"name": stem, "from": f"{CONFIG['data']['source']} data"}
     measured = {"layers": "timing", "speed": "timing", "conformance": "probes"}
     found = next((measured[name] for name in measured if name in files), "formulas" if files else "drawing")

@@ -37,6 +37,7 @@ rule score:
         code=sources("hocp.learning.score_command"),
     output:
         RUNS,
+        trail="<results>/tables/runs.trail.json",
     log:
         "<logs>/score.log",
     benchmark:
@@ -52,7 +53,7 @@ rule score:
     message:
         "Collecting the metrics of all runs"
     shell:
-        "python -m hocp score --runs {params.folders:q} --out {output:q} > {log:q} 2>&1"
+        "python -m hocp score --runs {params.folders:q} --out {output[0]:q} > {log:q} 2>&1"
 
 
 # The same of the runs that are trained on some groups only; they have no place in the paper's tables.
@@ -63,6 +64,7 @@ use rule score as score_groups with:
         code=sources("hocp.learning.score_command"),
     output:
         GROUPS,
+        trail="<results>/tables/groups.trail.json",
     log:
         "<logs>/score_groups.log",
     benchmark:

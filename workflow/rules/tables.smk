@@ -1,7 +1,47 @@
 # One rule a table; its name is that of its module, of its files and of its caption.
 
+#: What the claims are judged by, each file under the name of the option that takes it.
+EVIDENCE = {
+    "ledger": LEDGER,
+    "published": PUBLISHED,
+    "cost": COST,
+    "identities": IDENTITIES,
+    "runs": RUNS,
+    "ranks": expand(rules.train_lasso_run.output.ranks, run=LASSO),
+}
+if "COMPARISONS" in globals():
+    EVIDENCE["comparisons"] = COMPARISONS
+
+
+rule claims:
+    input:
+        **EVIDENCE,
+        code=sources("figures.claims"),
+    output:
+        CLAIMS,
+        trail="<results>/claims.trail.json",
+    log:
+        "<logs>/claims.log",
+    benchmark:
+        "<benchmarks>/claims.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=500,
+        gpu=0,
+    params:
+        files=lambda wildcards, input: takes_files(input, EVIDENCE),
+    message:
+        "Judging the claims of the paper"
+    shell:
+        "python -m figures.claims --out {output[0]:q} {params.files} > {log:q} 2>&1"
+
+
 #: Table -> what it reads, each file under the name of the option that takes it.
 TABLES = {
+    "tab_claims": {"claims": CLAIMS, "published": PUBLISHED},
+    "tab_audit": {"published": PUBLISHED},
     "tab_affectnet": {"runs": RUNS, "published": PUBLISHED},
     "tab_sewa": {"runs": RUNS, "published": PUBLISHED},
     "tab_afew_va": {"runs": RUNS, "published": PUBLISHED},
@@ -38,6 +78,7 @@ for stem, files in TABLES.items():
             ),
             markdown=f"<results>/tables/{stem}.md",
             latex=f"<results>/tables/{stem}.tex",
+            trail=f"<results>/tables/{stem}.trail.json",
         log:
             f"<logs>/{stem}.log",
         benchmark:
