@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,6 +111,28 @@ class Face:
         self.note = "; ".join(filter(None, (self.note, note)))
 
 
+class Unrecognised(ValueError):
+    """No file of the data set is there at all; other faults of a release are plain `ValueError`s."""
+
+
+class Matched(NamedTuple):
+    """What discovery matched, for the facts and for `doctor`.
+
+    Attributes
+    ----------
+    variants : tuple of str
+        Which of the known forms of the layout this copy has, e.g. "validation list without header".
+    lists : mapping
+        What a list is, e.g. "training list" -> its path.
+    counts : mapping
+        What could be counted without decoding, e.g. "clips" -> 600; the names are those of `expected`.
+    """
+
+    variants: tuple[str, ...] = ()
+    lists: Mapping[str, str] = MappingProxyType({})
+    counts: Mapping[str, int] = MappingProxyType({})
+
+
 class Release(NamedTuple):
     """What a reader found.
 
@@ -124,12 +147,15 @@ class Release(NamedTuple):
         Archives and lists that are hashed as whole files.
     notes : list of str
         Deviations from what is expected of the release.
+    matched : Matched
+        Structured report of what was found where.
     """
 
     name: str
     units: Iterable[Any]
     archives: list[str]
     notes: list[str]
+    matched: Matched = Matched()
 
 
 class Scale(NamedTuple):

@@ -12,7 +12,7 @@ import numpy as np
 
 from data_prep import labels, splits
 from data_prep.options import margin, positive
-from data_prep.record import Face, Plan, Quarantine, Release, Scale
+from data_prep.record import Face, Plan, Quarantine, Release, Scale, Unrecognised
 from data_prep.sewa_segment import DIMENSIONS, NAME, RATE, Segment
 from data_prep.tree import Tree
 
@@ -49,7 +49,7 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
 
     Raises
     ------
-    ValueError
+    Unrecognised
         If there is no segment with a video.
     """
     found: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
@@ -63,7 +63,7 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
                 archives |= {path} if place == path else set()
     found = {key: files for key, files in found.items() if set(files) != {"metadata"}}
     if not any("video" in files for files in found.values()):
-        raise ValueError(
+        raise Unrecognised(
             f"{tree.root}: no segment of SEWA Basic recognised. Expected files such as "
             "SAH_C1_S001_P001_VC1_003857_004977.avi, -Landmarks.zip, -Valence.zip and -Arousal.zip in "
             "folders of that name"
