@@ -10,6 +10,7 @@ from hocp.contracts import commands
 COMMANDS = {
     "lookalike": ("data_prep.lookalike.cli", "generate a look-alike release in the official layout"),
     "check": ("data_prep.check_command", "say which releases are missing and where to ask for them"),
+    "doctor": ("data_prep.doctor_command", "say which releases lie in a folder, and in which state"),
     "prepare": ("data_prep.prepare_command", "read a release, crop the faces, split and pack"),
 }
 

@@ -1,0 +1,110 @@
+"""Findings: what is wrong with a release, how badly, and what that does to comparability with the paper."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import NamedTuple
+
+from data_prep import expected, limits
+from data_prep.doctor_consequences import CONSEQUENCES
+from data_prep.doctor_look import Look
+from data_prep.limits import Tally
+from data_prep.record import Release
+from hocp.contracts.manifest import STATUSES
+
+#: From harmless to fatal. Only findings and what stops preparation count in the exit status.
+SEVERITIES = ("remark", "finding", "stops")
+
+#: Word in a variant or a release's name -> remark of the table of consequences.
+_REMARKS = {"136 landmark columns": "spreadsheet", "automatic list": "automatic", "2021": "release_2021"}
+
+
+class Finding(NamedTuple):
+    """One finding.
+
+    Attributes
+    ----------
+    code : str
+        A key of `CONSEQUENCES`.
+    severity : str
+        One of `SEVERITIES`.
+    text : str
+        What was found, for a person.
+    examples : tuple of str
+        Names of items, where it concerns items.
+    """
+
+    code: str
+    severity: str
+    text: str
+    examples: tuple[str, ...] = ()
+
+    @property
+    def consequence(self) -> str:
+        """What it does to comparability with the paper."""
+        return CONSEQUENCES[self.code]
+
+
+def of_release(
+    release: Release, look: Look, *, reader: ModuleType, dataset: str, generated: bool, shares: Mapping[str, float]
+) -> list[Finding]:
+    """Everything found in a release that was recognised, worst first."""
+    found = [
+        *_items(look, dataset, shares),
+        *_scale(reader, look),
+        *(Finding("note", "finding", note) for note in release.notes),
+        *([] if generated else _counts(release, look)),
+        *_remarks(release, generated),
+    ]
+    return sorted(found, key=lambda finding: -SEVERITIES.index(finding.severity))
+
+
+def _items(look: Look, dataset: str, shares: Mapping[str, float]) -> Iterator[Finding]:
+    """One finding a status; from the lists where they tell it, else from what was decoded."""
+    for status in STATUSES:
+        where = "in the lists" if look.listed.counts.get(status) else "decoded"
+        tally = look.listed if look.listed.counts.get(status) else look.decoded
+        if status != "ok" and (count := tally.counts.get(status, 0)):
+            severity = _severity(tally, status, dataset, shares)
+            limit = f", more than the limit of {shares[status]:.1%}" if severity == "stops" else ""
+            text = f"{count:,} of {tally.items:,} items {where} ({count / tally.items:.2%}{limit}): {STATUSES[status]}"
+            yield Finding(status, severity, text, tuple(tally.examples[status]))
+
+
+def _severity(tally: Tally, status: str, dataset: str, shares: Mapping[str, float]) -> str:
+    if status in tally.exceeded(shares):
+        return "stops"
+    usual = (*limits.UNLIMITED, *limits.OF_DATASET.get(dataset, {}))
+    return "remark" if status in usual else "finding"
+
+
+def _scale(reader: ModuleType, look: Look) -> Iterator[Finding]:
+    if look.extremes:
+        try:
+            reader.scale(look.extremes)
+        except ValueError as error:
+            yield Finding("scale", "stops", str(error))
+
+
+def _counts(release: Release, look: Look) -> Iterator[Finding]:
+    for one in expected.deviations(release.name, look.counts):
+        text = "{what}: {found:,} found, {expected:,} expected [{source}]".format(**one)
+        yield Finding("count", "finding", text)
+
+
+def _remarks(release: Release, generated: bool) -> Iterator[Finding]:
+    for text in (release.name, *release.matched.variants):
+        for word, code in _REMARKS.items():
+            if word in text:
+                yield Finding(code, "remark", text)
+    if generated:
+        yield Finding("generated", "remark", "lookalike.json says that this release was generated")
+
+
+def of_archives(faults: Mapping[str, str], *, fatal: bool) -> list[Finding]:
+    """Archives that cannot be opened."""
+    return [Finding("archive", "stops" if fatal else "finding", fault) for fault in faults.values()]
+
+
+def exit_status(found: Sequence[Finding]) -> int:
+    """0 fine, 1 usable with findings, 2 preparation would stop."""
+    return max((SEVERITIES.index(finding.severity) for finding in found), default=0)
