@@ -117,6 +117,6 @@ def plan(faces: Sequence[Face], options: argparse.Namespace) -> Plan:
     """
     found = splits.official(faces, share=options.validation_share, seed=options.seed)
     if options.part == "automatic":
-        rule = f"no official parts: all for train, {options.validation_share:g} of it, by class, for val; no test"
+        rule = f"no official parts: all train, {options.validation_share:g} of it, by class, val; no test"
         return Plan(found.split, {**found.rule, "rule": rule})
     return found

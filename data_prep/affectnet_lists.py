@@ -1,4 +1,4 @@
-"""AffectNet 2017: lists of rows, and images under ``<n>/<name>``; the manual part has two lists, the other one."""
+"""AffectNet 2017: lists of rows, and images under ``<n>/<name>``; two lists in the manual part, else one."""
 
 import argparse
 import re
@@ -74,8 +74,8 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release | None:
         absent = " and ".join(name for name, path in named.items() if not path)
         there = ", ".join(filter(None, named.values()))
         raise ValueError(
-            f"{tree.root}: no {absent}, only {there}; expected training.csv and validation.csv, which come in "
-            "Manually_Annotated_file_lists.zip"
+            f"{tree.root}: no {absent}, only {there}; expected training.csv and validation.csv, which come "
+            "in Manually_Annotated_file_lists.zip"
         )
     roots = _roots(tree, everything, lists.values())
     archives = list(dict.fromkeys(split(path)[0] for path in lists.values()))
@@ -116,14 +116,14 @@ def _roots(tree: Tree, everything: list[str], lists: Iterable[str]) -> tuple[str
     return tuple(root for root, _ in roots.most_common())
 
 
-def _matched(
-    tree: Tree, everything: list[str], named: Mapping[str, str], roots: tuple[str, ...]
-) -> Matched:
+def _matched(tree: Tree, everything: list[str], named: Mapping[str, str], roots: tuple[str, ...]) -> Matched:
     """Report how this copy is laid out, and what lies in the folders of its images."""
     variants = [f"{name} {form}" for name, path in named.items() for form in affectnet_rows.forms(tree, path)]
     variants += [f"{name} in a zip archive" for name, path in named.items() if split(path)[1]]
     variants += ["doubled folder level"] if any(map(_doubled, roots)) else []
-    inside = [path for path in everything if path.startswith(tuple(root + "/" if root else "" for root in roots))]
+    inside = [
+        path for path in everything if path.startswith(tuple(root + "/" if root else "" for root in roots))
+    ]
     stray = sum(path.lower().endswith(".db") for path in inside)
     variants += [f"{stray} stray .db file{'s' * (stray > 1)} among the images"] if stray else []
     pictures = sum(path.lower().endswith(ENDINGS) for path in inside)

@@ -1,4 +1,4 @@
-"""Which data sets lie in a folder, in which release and layout, and whether they are whole: without preparing them.
+"""Which data sets lie in a folder, in which release and layout, and whether they are whole; nothing is packed.
 
 Nothing here knows a data set: readers are asked in turn, and what they recognise is looked into.
 """
@@ -23,7 +23,7 @@ STATEMENT = "lookalike.json"
 
 
 class Attempt(NamedTuple):
-    """What one reader says of a folder: a release, or what is wrong with it, or that it is none of its own."""
+    """What one reader says of a folder: a release, what is wrong with it, or that it is none of its own."""
 
     dataset: str
     tree: Tolerant
@@ -71,7 +71,11 @@ class Diagnosis:
     def counts(self) -> list[dict[str, Any]]:
         """Numbers found beside those expected: ``what``, ``found``, ``expected``, ``source``, ``same``."""
         known = {one.what: one for one in expected.numbers(self.release.name if self.release else "")}
-        wrong = {one["what"] for one in expected.deviations(self.release.name, self.look.counts)} if known else set()
+        wrong = (
+            {one["what"] for one in expected.deviations(self.release.name, self.look.counts)}
+            if known
+            else set()
+        )
         return [
             {
                 "what": what,
@@ -169,7 +173,9 @@ def _homes(folder: Path, here: list[Attempt]) -> list[Attempt]:
     names = Counter(one.release.name for one in below if one.release)
     whole = sum(one.release is not None for one in own)
     gained = names.total() > whole or (several and names.total() == whole)
-    once = all(number == 1 for number in names.values())  # else parts of one release, such as folders of clips
+    once = all(
+        number == 1 for number in names.values()
+    )  # else parts of one release, such as folders of clips
     return below if gained and once else own
 
 

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look, report, and give the exit status: 0 fine, 1 usable with findings, 2 not usable or not recognised."""
+    """Look and report; exit status 0 is fine, 1 usable with findings, 2 not usable or not recognised."""
     plan = Plan(args.thorough, args.units, args.seed, args.processes)
     report = examine(args.folder, plan, dict(args.limit))
     if args.json:

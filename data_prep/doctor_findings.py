@@ -14,8 +14,9 @@ from hocp.contracts.manifest import STATUSES
 #: From harmless to fatal. Only findings and what stops preparation count in the exit status.
 SEVERITIES = ("remark", "finding", "stops")
 
-#: Word in a variant or a release's name -> remark of the table of consequences.
-_REMARKS = {"136 landmark columns": "spreadsheet", "automatic list": "automatic", "2021": "release_2021"}
+#: Word in a release's name, or in a variant of its layout -> remark of the table of consequences.
+_RELEASES = {"automatic": "automatic", "2021": "release_2021"}
+_VARIANTS = {"136 landmark columns": "spreadsheet"}
 
 
 class Finding(NamedTuple):
@@ -45,7 +46,13 @@ class Finding(NamedTuple):
 
 
 def of_release(
-    release: Release, look: Look, *, reader: ModuleType, dataset: str, generated: bool, shares: Mapping[str, float]
+    release: Release,
+    look: Look,
+    *,
+    reader: ModuleType,
+    dataset: str,
+    generated: bool,
+    shares: Mapping[str, float],
 ) -> list[Finding]:
     """Everything found in a release that was recognised, worst first."""
     found = [
@@ -66,8 +73,8 @@ def _items(look: Look, dataset: str, shares: Mapping[str, float]) -> Iterator[Fi
         if status != "ok" and (count := tally.counts.get(status, 0)):
             severity = _severity(tally, status, dataset, shares)
             limit = f", more than the limit of {shares[status]:.1%}" if severity == "stops" else ""
-            text = f"{count:,} of {tally.items:,} items {where} ({count / tally.items:.2%}{limit}): {STATUSES[status]}"
-            yield Finding(status, severity, text, tuple(tally.examples[status]))
+            share = f"{count:,} of {tally.items:,} items {where} ({count / tally.items:.2%}{limit})"
+            yield Finding(status, severity, f"{share}: {STATUSES[status]}", tuple(tally.examples[status]))
 
 
 def _severity(tally: Tally, status: str, dataset: str, shares: Mapping[str, float]) -> str:
@@ -92,10 +99,9 @@ def _counts(release: Release, look: Look) -> Iterator[Finding]:
 
 
 def _remarks(release: Release, generated: bool) -> Iterator[Finding]:
-    for text in (release.name, *release.matched.variants):
-        for word, code in _REMARKS.items():
-            if word in text:
-                yield Finding(code, "remark", text)
+    known = [(release.name, _RELEASES), *((variant, _VARIANTS) for variant in release.matched.variants)]
+    for text, words in known:
+        yield from (Finding(code, "remark", text) for word, code in words.items() if word in text)
     if generated:
         yield Finding("generated", "remark", "lookalike.json says that this release was generated")
 

@@ -25,10 +25,15 @@ def text(report: Report) -> str:
 
 def _nothing(report: Report) -> Iterator[str]:
     yield f"{report.folder}: no data set recognised (exit status 2)"
-    yield from (_entry(dataset, reason.removeprefix(f"{report.folder}: ")) for dataset, reason in report.reasons.items())
+    yield from (
+        _entry(dataset, reason.removeprefix(f"{report.folder}: "))
+        for dataset, reason in report.reasons.items()
+    )
     yield from (_entry("archive", fault) for fault in report.archives.values())
     yield _entry("so", CONSEQUENCES["unknown"])
-    yield _entry("ask", "python -m data_prep check DATASET=DIR says where to ask for a data set, and what to put where")
+    yield _entry(
+        "ask", "python -m data_prep check DATASET=DIR says where to ask for a data set, and what to put where"
+    )
 
 
 def _release(one: Diagnosis) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""How many of what each release should have, with the source of the number; a difference is told, never fatal.
+"""How many of what each release should have, and who says so; a difference is told, and never fatal.
 
-Sources are tagged as in README.md: paper, loaders (several public loaders agree), loader (one does), inferred.
+Sources as in README.md: paper, loaders (several public loaders agree), loader (one does), inferred.
 """
 
 import re
@@ -136,7 +136,9 @@ def _by_name(units: Iterable[Any]) -> dict[str, int]:
     if segments:
         counts |= {"segments": len(segments), "frames by the names": sum(map(_length, segments))}
         counts |= {f"{kind}s": len({match[kind] for match in segments}) for kind in ("session", "subject")}
-        counts |= {f"segments {prefix}": n for prefix, n in Counter(match[0][:3] for match in segments).items()}
+        counts |= {
+            f"segments {prefix}": n for prefix, n in Counter(match[0][:3] for match in segments).items()
+        }
     return counts
 
 

@@ -25,7 +25,7 @@ DEFAULTS = {status: 0.01 for status in STATUSES if status not in UNLIMITED} | {"
 OF_DATASET = {
     # Near-duplicates are 8 % of the manual lists [loader]; how many are equal to the byte, nobody says.
     "affectnet": {"dup_content": 0.08},
-    # 422,037 of 500,153 frames are distinct [loader]: 16 %. The tracker was wrong in 5 % of the frames [paper].
+    # 422,037 of 500,153 frames are distinct [loader]; the tracker was wrong in 5 % of them [paper].
     "sewa": {"dup_content": 0.2, "lnd_missing": 0.1, "label_nan": 0.05},
     # The four clips that the authors published as samples lack 2 of 162 frames: 1.2 %.
     "afew_va": {"frame_gap": 0.05},
@@ -70,7 +70,9 @@ def limit(text: str) -> tuple[str, float]:
     """Read ``STATUS=SHARE``."""
     status, _, share = text.partition("=")
     if status not in DEFAULTS:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected one of {', '.join(DEFAULTS)}, then = and a share")
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: expected one of {', '.join(DEFAULTS)}, then = and a share"
+        )
     try:
         value = float(share)
     except ValueError:
@@ -155,8 +157,8 @@ def _message(tally: Tally, status: str, share: float) -> str:
     return (
         f"{count} of {tally.items} items ({count / tally.items:.2%}) are {status} ({STATUSES[status]}), the "
         f"limit is {share:.2%}. E.g. {', '.join(tally.examples[status])}. "
-        f"Remedy: {_REMEDIES.get(status, 'repair or fetch again what is named')}; or, if the release is to be "
-        f"used as it is, raise the limit: --limit {status}={_above(count / tally.items):g}"
+        f"Remedy: {_REMEDIES.get(status, 'repair or fetch again what is named')}; or, if the release is to "
+        f"be used as it is, raise the limit: --limit {status}={_above(count / tally.items):g}"
     )
 
 

@@ -37,5 +37,10 @@ def checked(
     counts = expected.counted(release, found)
     compared = expected.deviations(release.name, counts) if data == "licensed" else None
     matched = release.matched
-    layout = {"variants": list(matched.variants), "lists": dict(matched.lists), "counts": counts}
+    layout = {
+        "variants": list(matched.variants),
+        "lists": dict(matched.lists),
+        "counts": counts,
+        "notes": list(release.notes),
+    }
     return {"layout": layout, "limits": allowed, "deviations": compared}

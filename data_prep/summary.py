@@ -20,6 +20,7 @@ def summary(facts: Facts, items: Sequence[Item]) -> str:
         *rows(("items", "split", "clips", "groups", "valence", "arousal"), _splits(usable)),
         "",
         f"split: {facts.split['rule']}, seed {facts.split['seed']}, list {facts.split['sha256'][:16]}",
+        *(f"note: {note}" for note in facts.layout.get("notes", ())),
         *_deviations(facts),
     ]
     return "\n".join(lines)

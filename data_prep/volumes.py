@@ -35,8 +35,8 @@ def hint(tree: Tree) -> str:
         return ""
     described = "; ".join(_described(stem, parts) for stem, parts in archives.items())
     return (
-        f"still packed: {described}. Unpack with `python -m data_prep unpack {tree.root} --out DIR` (it needs "
-        "unrar or 7z installed; all volumes in one folder), then name DIR here"
+        f"still packed: {described}. Unpack with `python -m data_prep unpack {tree.root} --out DIR` (it "
+        "needs unrar or 7z installed; all volumes in one folder), then name DIR here"
     )
 
 

@@ -178,7 +178,7 @@ class Facts:
     manifest_sha256, crops_sha256 : str
         Of the two other files.
     layout : dict
-        What discovery matched: ``variants`` of the layout, ``lists`` and ``counts``.
+        What discovery matched: ``variants`` of the layout, ``lists``, ``counts`` and ``notes``.
     limits : dict
         Status -> share of all items that was allowed.
     deviations : list of dict or None

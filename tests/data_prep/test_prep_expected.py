@@ -54,10 +54,15 @@ def test_actors_are_counted_once():
 
 
 def test_segments_are_counted_by_name():
-    names = ["SAH_C1_S001_P001_VC1_000001_000100", "SAH_C1_S001_P002_VC1_000011_000020", "SSD_C2_S002_P003_VC1_000001_000001"]
+    names = [
+        "SAH_C1_S001_P001_VC1_000001_000100",
+        "SAH_C1_S001_P002_VC1_000011_000020",
+        "SSD_C2_S002_P003_VC1_000001_000001",
+    ]
     units = [Segment(name) for name in names] + [Segment(names[0], repeated="copy")]
     assert expected.counted(release("SEWA Basic, annotations V", units)) == {
-        "segments": 3, "frames by the names": 111, "sessions": 2, "subjects": 3, "segments SAH": 2, "segments SSD": 1,
+        "segments": 3, "frames by the names": 111, "sessions": 2, "subjects": 3,
+        "segments SAH": 2, "segments SSD": 1,
     }  # fmt: skip
 
 

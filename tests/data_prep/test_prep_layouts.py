@@ -41,7 +41,10 @@ def rewrite(folder: Path, change: Callable[[str], str], *names: str) -> None:
 
 
 def into_zip(folder: Path) -> None:
-    members = {f"{LISTS}/{name}.csv": (folder / LISTS / f"{name}.csv").read_bytes() for name in ("training", "validation")}
+    members = {
+        f"{LISTS}/{name}.csv": (folder / LISTS / f"{name}.csv").read_bytes()
+        for name in ("training", "validation")
+    }
     pack_zip(folder, f"{LISTS}.zip", members)
     for name in members:
         (folder / name).unlink()
@@ -98,11 +101,17 @@ def test_forms_of_the_manual_part(tmp_path, form):
     change(tmp_path / "a")
     matched = located(tmp_path / "a").matched
     assert set(matched.variants) == {"validation list without header", *said}
-    assert matched.counts["image files"] == 30 and set(matched.lists) == {"training list", "validation list", "images"}
+    assert matched.counts["image files"] == 30 and set(matched.lists) == {
+        "training list",
+        "validation list",
+        "images",
+    }
     items = prepared("affectnet", tmp_path / "a")
     assert len(items) == 30 and {item.status for item in items.values()} == {"ok"}
     facts = manifest.read_facts(tmp_path / "a-out/manifest.json")
-    assert facts.layout["lists"] == dict(matched.lists) and set(facts.layout["variants"]) == set(matched.variants)
+    assert facts.layout["lists"] == dict(matched.lists) and set(facts.layout["variants"]) == set(
+        matched.variants
+    )
     assert (facts.layout["counts"]["training rows"], facts.layout["counts"]["validation rows"]) == (24, 6)
 
 
@@ -122,7 +131,9 @@ def test_forms_of_the_automatic_part(tmp_path, form):
     affectnet_automatic(tmp_path / "a", **AUTOMATIC[form])
     items = prepared("affectnet", tmp_path / "a", "--part", "automatic", "--validation-share", "0.25")
     assert len(items) == 20 and {item.status for item in items.values()} == {"ok"}
-    assert {item.split for item in items.values()} == {"train", "val"}, "there is no official split, hence no test"
+    assert {item.split for item in items.values()} == {"train", "val"}, (
+        "there is no official split, hence no test"
+    )
     facts = manifest.read_facts(tmp_path / "a-out/manifest.json")
     assert facts.release == "AffectNet 2017, automatic list" and "no test" in facts.split["rule"]
 
@@ -134,11 +145,17 @@ def test_automatic_list_in_its_zip(tmp_path):
         "Automatically_annotated_file_list.zip",
         {"automatically_annotated.csv": (tmp_path / "a/list.csv").read_bytes()},
     )
-    assert "automatic list in a zip archive" in located(tmp_path / "a", "--part", "automatic").matched.variants
+    assert (
+        "automatic list in a zip archive" in located(tmp_path / "a", "--part", "automatic").matched.variants
+    )
 
 
 def test_null_fields_of_the_automatic_part(tmp_path):
-    bad = row("1/x.png", valence="NULL"), row("1/y.png", expression="NULL"), row("1/z.png", box=("NULL",) * 4, landmarks="NULL")
+    bad = (
+        row("1/x.png", valence="NULL"),
+        row("1/y.png", expression="NULL"),
+        row("1/z.png", box=("NULL",) * 4, landmarks="NULL"),
+    )
     affectnet_automatic(tmp_path / "a", rows=list(bad))
     for name in "xyz":
         write(tmp_path / "a", f"Automatically_Annotated_Images/1/{name}.png", encode(ramp(blue=ord(name))))
@@ -167,7 +184,9 @@ def test_images_still_in_rar_volumes(tmp_path):
     affectnet_2017(tmp_path / "a")
     move(tmp_path, f"a/{IMAGES}", "elsewhere")
     for number in (1, 2, 4):
-        write(tmp_path / "a", f"Manually_Annotated_compressed/Manually_Annotated.part{number:02d}.rar", b"Rar!")
+        write(
+            tmp_path / "a", f"Manually_Annotated_compressed/Manually_Annotated.part{number:02d}.rar", b"Rar!"
+        )
     command = r"python -m data_prep unpack .*a --out DIR.*unrar or 7z"
     with pytest.raises(ValueError, match=rf"none of their images.*3 volumes of .*without part 3.*{command}"):
         located(tmp_path / "a")
@@ -177,7 +196,9 @@ def test_images_still_in_rar_volumes(tmp_path):
     with pytest.raises(Unrecognised):
         located(tmp_path / "a", "--part", "automatic")
     write(tmp_path / "b", "Automatically_Annotated.part01.rar", b"Rar!")
-    with pytest.raises(ValueError, match=r"automatic part, still packed: 1 volume of Automatically_Annotated"):
+    with pytest.raises(
+        ValueError, match=r"automatic part, still packed: 1 volume of Automatically_Annotated"
+    ):
         located(tmp_path / "b", "--part", "automatic")
     write(tmp_path / "c", "holiday.rar", b"Rar!")
     with pytest.raises(Unrecognised, match=r"still packed: holiday\.rar"):
@@ -191,7 +212,9 @@ def test_volumes_are_told_apart():
 
 def test_list_that_lacks_the_other_one_is_named(tmp_path):
     write(tmp_path, "a/training.csv", "\n".join([COLUMNS, ",".join(row("1/a.jpg"))]))
-    with pytest.raises(ValueError, match=r"no validation list, only training\.csv; expected training\.csv and"):
+    with pytest.raises(
+        ValueError, match=r"no validation list, only training\.csv; expected training\.csv and"
+    ):
         located(tmp_path / "a")
 
 
@@ -262,7 +285,8 @@ def test_clips_that_are_missing_are_named_with_their_archive(tmp_path):
     del files["003"], files["004"]
     afew_va(tmp_path / "a", files)
     assert films_located(tmp_path / "a").notes == [
-        "2 clips before 010 are missing, the first is 003; the release has 50 to an archive, so look at 01.zip first"
+        "2 clips before 010 are missing, the first is 003; the release has 50 to an archive, "
+        "so look at 01.zip first"
     ]
 
 
@@ -270,4 +294,3 @@ def test_frames_of_a_clip_that_lies_there_twice_count_once(tmp_path):
     afew_va(tmp_path / "a", clips(), layout="zips")
     afew_va(tmp_path / "a", {"003": clips()["003"]})
     assert films_located(tmp_path / "a").matched.counts == {"clips": 10, "frames": 40, "archives": 2}
-
