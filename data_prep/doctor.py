@@ -1,4 +1,4 @@
-"""Which data sets lie in a folder, in which release and layout, and whether they are whole; nothing is packed.
+"""Which data sets lie in a folder, in which release and layout, and whether they are whole.
 
 Nothing here knows a data set: readers are asked in turn, and what they recognise is looked into.
 """
@@ -70,21 +70,22 @@ class Diagnosis:
     @property
     def counts(self) -> list[dict[str, Any]]:
         """Numbers found beside those expected: ``what``, ``found``, ``expected``, ``source``, ``same``."""
-        known = {one.what: one for one in expected.numbers(self.release.name if self.release else "")}
-        wrong = (
-            {one["what"] for one in expected.deviations(self.release.name, self.look.counts)}
-            if known
-            else set()
-        )
-        return [
+        name, found = self.release.name if self.release else "", self.look.counts
+        known = {one.what: one for one in expected.numbers(name) if one.what in found}
+        wrong = {one["what"] for one in expected.deviations(name, found)}
+        compared = [
             {
                 "what": what,
-                "found": number,
-                "expected": known[what].number if what in known else None,
-                "source": known[what].source if what in known else None,
-                "same": what not in wrong if what in known and not self.generated else None,
+                "found": found[what],
+                "expected": one.number,
+                "source": one.source,
+                "same": None if self.generated else what not in wrong,
             }
-            for what, number in self.look.counts.items()
+            for what, one in known.items()
+        ]
+        others = {"expected": None, "source": None, "same": None}
+        return compared + [
+            {"what": what, "found": found[what], **others} for what in found if what not in known
         ]
 
 

@@ -9,8 +9,8 @@ CONSEQUENCES: dict[str, str] = {
         "training images only leave less to learn from."
     ),
     "img_empty": (
-        "One validation image of AffectNet is known to be empty and everybody leaves it out; more than that "
-        "is a damaged copy, and a smaller test set than the paper's."
+        "These items are left out; one such validation image of AffectNet is known and everybody leaves it "
+        "out, more of them make a smaller test set than the paper's."
     ),
     "img_undecodable": (
         "These items are left out; in a test part that makes another test set than the paper's."

@@ -74,7 +74,7 @@ def _items(look: Look, dataset: str, shares: Mapping[str, float]) -> Iterator[Fi
             severity = _severity(tally, status, dataset, shares)
             limit = f", more than the limit of {shares[status]:.1%}" if severity == "stops" else ""
             share = f"{count:,} of {tally.items:,} items {where} ({count / tally.items:.2%}{limit})"
-            yield Finding(status, severity, f"{share}: {STATUSES[status]}", tuple(tally.examples[status]))
+            yield Finding(status, severity, share, tuple(tally.examples[status]))
 
 
 def _severity(tally: Tally, status: str, dataset: str, shares: Mapping[str, float]) -> str:

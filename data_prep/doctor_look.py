@@ -2,9 +2,8 @@
 
 import argparse
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -144,36 +143,34 @@ def look(tree: Tree, reader: ModuleType, release: Release, options: argparse.Nam
     ValueError
         If a list or a label file cannot be read at all.
     """
-    seen = Look()
+    seen, watch = Look(), reader.repeats(options)
     if plan.thorough:
-        stream = _all(seen, tree, reader, release, options, plan)
-        seen.counts = expected.counted(release, stream)
+        units = tqdm(_counted(seen, release.units), desc=release.name, unit=" units", disable=None)
+        found = _decoded(seen, units, Decode(tree, options), watch, plan.processes)
+        seen.counts = expected.counted(release, found)
         return seen
-    chosen: list[Any] = []
+    chosen: dict[int, Any] = {}
     seen.counts = expected.counted(release, _listed(seen, tree, release, options, plan, chosen))
-    for found in results(Decode(tree, options), chosen, processes=1):
-        seen.units += 1
-        for face in found:
-            seen.add(face, seen.decoded)
+    units = (unit for _, unit in sorted(chosen.items()))  # in order: of repeated content the first stays
+    for _ in _decoded(seen, units, Decode(tree, options), watch, 1):
+        pass
     return seen
 
 
-def _all(
-    seen: Look, tree: Tree, reader: ModuleType, release: Release, options: argparse.Namespace, plan: Plan
+def _decoded(
+    seen: Look, units: Iterable[Any], read: Decode, watch: Callable[[Face], None], processes: int
 ) -> Iterator[Face]:
-    """Decode everything, and find content that stands twice."""
-    watch = reader.repeats(options)
-    units = tqdm(_counted(seen, release.units), desc=release.name, unit=" units", disable=None)
-    found = results(Decode(tree, options), units, processes=plan.processes)
-    for face in chain.from_iterable(found):
-        if face.status in USABLE:
+    """Decode units, and find content that stands twice in them."""
+    for found in results(read, units, processes=processes):
+        seen.units += 1
+        for face in found:
             try:
-                watch(face)
+                if face.status in USABLE:
+                    watch(face)
             except Quarantine as reason:
                 face.quarantine(reason)
-        seen.add(face, seen.decoded)
-        yield face
-    seen.units = seen.all_units
+            seen.add(face, seen.decoded)
+            yield face
 
 
 def _counted(seen: Look, units: Iterable[Any]) -> Iterator[Any]:
@@ -183,7 +180,12 @@ def _counted(seen: Look, units: Iterable[Any]) -> Iterator[Any]:
 
 
 def _listed(
-    seen: Look, tree: Tree, release: Release, options: argparse.Namespace, plan: Plan, chosen: list[Any]
+    seen: Look,
+    tree: Tree,
+    release: Release,
+    options: argparse.Namespace,
+    plan: Plan,
+    chosen: dict[int, Any],
 ) -> Iterator[Face]:
     """Read lists and names where a unit can tell them from its pictures; choose the units to decode."""
     rng = random.Random(plan.seed)
@@ -201,9 +203,10 @@ def _listed(
             yield face
 
 
-def _choose(rng: random.Random, chosen: list[Any], unit: Any, number: int, size: int) -> None:
+def _choose(rng: random.Random, chosen: dict[int, Any], unit: Any, number: int, size: int) -> None:
     """Keep each of the units seen so far with the same probability (reservoir sampling)."""
-    if len(chosen) < size:
-        chosen.append(unit)
-    elif (place := rng.randrange(number)) < size:
-        chosen[place] = unit
+    if len(chosen) == size:
+        if rng.random() >= size / number:
+            return
+        del chosen[rng.choice(list(chosen))]
+    chosen[number] = unit

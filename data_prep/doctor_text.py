@@ -64,8 +64,10 @@ def _table(body: Sequence[tuple[str, ...]]) -> Iterator[str]:
 
 
 def _count_rows(one: Diagnosis) -> list[tuple[str, ...]]:
+    """Totals, and what differs; classes that are as they should be would only be long."""
     head = ("found", "expected", "source", "what")
-    return [head, *((f"{c['found']:,}", _wanted(c), c["source"] or "", c["what"]) for c in one.counts)]
+    shown = [count for count in one.counts if "," not in count["what"] or count["same"] is False]
+    return [head, *((f"{c['found']:,}", _wanted(c), c["source"] or "", c["what"]) for c in shown)]
 
 
 def _wanted(count: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """A prepared data set in a screenful: what was read, what became of it, how it is split."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -66,12 +67,14 @@ def _splits(usable: Sequence[Item]) -> list[tuple[str, ...]]:
 
 
 def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
-    """Align columns of text: the first to the right, the others to the left."""
-    widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
+    """Align columns of text: numbers to the right, words to the left."""
+    columns = list(zip(head, *body, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    numeric = [all(re.fullmatch(r"[-\d.,()]*", cell) for cell in column[1:]) for column in columns]
     return [
         "  ".join(
-            cell.rjust(width) if place == 0 else cell.ljust(width)
-            for place, (cell, width) in enumerate(cells)
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(cells, widths, numeric, strict=True)
         ).rstrip()
-        for cells in (zip(row, widths, strict=True) for row in (head, *body))
+        for cells in (head, *body)
     ]
