@@ -77,8 +77,8 @@ class Look:
     all_units : int
     counts : dict
         What can be compared with expected counts.
-    extremes : list of Face
-        Items with the smallest and largest labels, from which the scale is told.
+    ends : dict
+        Dimension -> items with the smallest and the largest label.
     """
 
     listed: Tally = field(default_factory=Tally)
@@ -86,19 +86,22 @@ class Look:
     units: int = 0
     all_units: int = 0
     counts: dict[str, int] = field(default_factory=dict)
-    extremes: list[Face] = field(default_factory=list)
+    ends: dict[str, tuple[Face, Face]] = field(default_factory=dict)
+
+    @property
+    def extremes(self) -> list[Face]:
+        """Items with the smallest and largest labels, from which the scale is told."""
+        return [face for pair in self.ends.values() for face in pair]
 
     def add(self, face: Face, tally: Tally) -> None:
         """Take note of an item."""
         tally.add(face)
-        if None not in (face.valence, face.arousal) and face.status in USABLE:
-            both = [*self.extremes, face]
-            ends = (one for axis in ("valence", "arousal") for one in _ends(both, axis))
-            self.extremes = list({id(one): one for one in ends}.values())
-
-
-def _ends(found: list[Face], axis: str) -> tuple[Face, Face]:
-    return min(found, key=lambda face: getattr(face, axis)), max(found, key=lambda face: getattr(face, axis))
+        if face.status in USABLE:
+            for axis in ("valence", "arousal"):
+                low, high = self.ends.get(axis, (face, face))
+                value = getattr(face, axis)
+                low = face if value < getattr(low, axis) else low
+                self.ends[axis] = low, face if value > getattr(high, axis) else high
 
 
 @dataclass(frozen=True)
