@@ -93,9 +93,10 @@ def _scale(reader: ModuleType, look: Look) -> Iterator[Finding]:
 
 
 def _counts(release: Release, look: Look) -> Iterator[Finding]:
-    for one in expected.deviations(release.name, look.counts):
-        text = "{what}: {found:,} found, {expected:,} expected [{source}]".format(**one)
-        yield Finding("count", "finding", text)
+    wrong = expected.deviations(release.name, look.counts)
+    if wrong:
+        texts = ("{what}: {found:,} found, {expected:,} expected [{source}]".format(**one) for one in wrong)
+        yield Finding("count", "finding", "; ".join(texts))
 
 
 def _remarks(release: Release, generated: bool) -> Iterator[Finding]:

@@ -56,6 +56,11 @@ def doctor(capsys, *arguments) -> tuple[int, str]:
     return status, answer.out + answer.err
 
 
+def joined(text: str) -> str:
+    """The report without its line breaks."""
+    return " ".join(text.split())
+
+
 @pytest.mark.parametrize("name", MAKE)
 @pytest.mark.parametrize("thorough", [False, True])
 def test_a_whole_release_is_fine(tmp_path, capsys, small, name, thorough):
@@ -100,7 +105,7 @@ def test_damage_is_named_item_by_item(tmp_path, capsys, small):
     for one in found["findings"]:
         assert one["consequence"] == doctor_consequences.CONSEQUENCES[one["code"]]
     assert found["items"]["listed"] == {"ok": 30, "class_excluded": 1, "img_missing": 1, "label_range": 1}
-    assert "training rows: 27 found, 24 expected [paper]" in text and image_name(100) in text
+    assert "training rows: 27 found, 24 expected [paper]" in joined(text) and image_name(100) in text
 
 
 def test_too_much_damage_is_not_usable_until_the_limit_is_raised(tmp_path, capsys, small):
@@ -166,7 +171,7 @@ def test_half_a_release_is_recognised_and_not_usable(tmp_path, capsys, case):
     make, said = HALF[case]
     make(tmp_path / "a")
     status, text = doctor(capsys, tmp_path / "a", "--json", tmp_path / "r.json")
-    assert status == 2 and "affectnet, incomplete" in text and said in " ".join(text.split())
+    assert status == 2 and "affectnet, incomplete" in text and said in joined(text)
     (found,) = json.loads((tmp_path / "r.json").read_text())["releases"]
     assert found["release"] is None and found["findings"][0]["code"] == "incomplete"
 
@@ -177,11 +182,9 @@ def test_a_broken_archive_does_not_hide_the_others(tmp_path, capsys, small):
     (tmp_path / "a/02.zip").write_bytes(whole[: len(whole) // 2])
     status, text = doctor(capsys, tmp_path / "a")
     assert (
-        status == 2
-        and "AFEW-VA, 1 archive\n" in text
-        and "02.zip: not a whole zip archive" in " ".join(text.split())
+        status == 2 and "AFEW-VA, 1 archive\n" in text and "02.zip: not a whole zip archive" in joined(text)
     )
-    assert "clips: 5 found, 10 expected" in text
+    assert "clips: 5 found, 10 expected" in joined(text)
 
 
 def test_missing_clips_are_named(tmp_path, small):
@@ -242,7 +245,7 @@ def test_a_foreign_folder(tmp_path, capsys, broken):
     if broken:
         write(tmp_path / "a", "05.zip", b"PK torn")
     status, text = doctor(capsys, tmp_path / "a", "--json", tmp_path / "r.json")
-    text = " ".join(text.split())
+    text = joined(text)
     assert status == 2 and "no data set recognised" in text
     for needed in ("training.csv and validation.csv", "12 zip archives", "SAH_C1_S001", "data_prep check"):
         assert needed in text

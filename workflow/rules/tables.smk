@@ -1,17 +1,13 @@
 # One rule a table; its name is that of its module, of its files and of its caption.
 
-
-def emotion_table(dataset):
-    """What a table of valence and arousal reads; the facts say how much of the data set is usable."""
-    facts = expand(rules.prepare.output.facts, dataset=dataset)
-    return {"runs": RUNS, "published": PUBLISHED, "facts": facts}
-
+#: Data set -> its facts: a table of valence and arousal says how much of the data set is usable.
+FACTS = {name: expand(rules.prepare.output.facts, dataset=name) for name in DATASETS}
 
 #: Table -> what it reads, each file under the name of the option that takes it.
 TABLES = {
-    "tab_affectnet": emotion_table("affectnet"),
-    "tab_sewa": emotion_table("sewa"),
-    "tab_afew_va": emotion_table("afew_va"),
+    "tab_affectnet": {"runs": RUNS, "published": PUBLISHED, "facts": FACTS["affectnet"]},
+    "tab_sewa": {"runs": RUNS, "published": PUBLISHED, "facts": FACTS["sewa"]},
+    "tab_afew_va": {"runs": RUNS, "published": PUBLISHED, "facts": FACTS["afew_va"]},
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
     "tab_cifar": {"cost": COST, "published": PUBLISHED},
     "tab_layers": {"layers": LAYERS},
