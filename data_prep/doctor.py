@@ -182,7 +182,9 @@ def _homes(folder: Path, here: list[Attempt]) -> list[Attempt]:
 
 def _diagnose(one: Attempt, plan: Plan, changes: Mapping[str, float]) -> Diagnosis:
     root = one.tree.root
-    generated = (root / STATEMENT).exists()
+    generated = any(
+        path.rpartition("/")[2] == STATEMENT for path in one.tree.files
+    )  # perhaps in a folder below
     archives = doctor_findings.of_archives(one.tree.faults, fatal=bool(one.tree.faults) and _stops(one))
     if one.release is None:
         found = [Finding("incomplete", "stops", one.fault), *archives]

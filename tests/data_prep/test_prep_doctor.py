@@ -231,10 +231,11 @@ def test_folders_of_clips_are_one_release(tmp_path, small):
     assert sorted(one.dataset for one in found) == ["afew_va", "sewa"]
 
 
-def test_generated_releases_are_exempt_and_say_so(tmp_path, capsys):
+@pytest.mark.parametrize("asked", [".", "a"])
+def test_generated_releases_are_exempt_and_say_so(tmp_path, capsys, asked):
     afew_va(tmp_path / "a", clips())
     write(tmp_path / "a", "lookalike.json", "{}")
-    status, text = doctor(capsys, tmp_path / "a")
+    status, text = doctor(capsys, tmp_path / asked)
     assert status == 0 and "(generated data)" in text and "nothing about the paper's" in text
     assert "(30,051)" in text, "the published number is shown, and not held against it"
 
