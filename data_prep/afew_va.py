@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from data_prep import splits, volumes
+from data_prep import packed, splits
 from data_prep.afew_va_clip import Clip
 from data_prep.archive import split
 from data_prep.options import flag, margin, positive
@@ -62,15 +62,15 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
                 clip.name, clip.folder, clip.description or bool(match["json"]), clip.frames
             )
     if not any(clip.description for clip in clips.values()):
-        packed = f"; {hint}" if (hint := volumes.hint(tree)) else ""
+        remedy = f"; {hint}" if (hint := packed.hint(tree)) else ""
         raise Unrecognised(
             f"{tree.root}: no AFEW-VA clip recognised. Expected the 12 zip archives as delivered, or folders "
-            f"001 to 600 holding 001.json, 00001.png and so on{packed}"
+            f"001 to 600 holding 001.json, 00001.png and so on{remedy}"
         )
     archives = sorted({split(folder)[0] for folder in clips if split(folder)[1]})
     shape = f"{len(archives)} archive{'s' * (len(archives) > 1)}" if archives else "folders"
     ordered = _in_order(clips.values())
-    return Release(f"AFEW-VA, {shape}", ordered, archives, _notes(ordered), _matched(ordered, archives))
+    return Release(f"AFEW-VA, {shape}", ordered, archives, [], matched=_matched(ordered, archives))
 
 
 def _matched(clips: Sequence[Clip], archives: Sequence[str]) -> Matched:
@@ -85,20 +85,20 @@ def _matched(clips: Sequence[Clip], archives: Sequence[str]) -> Matched:
     }
     counts = {"clips": len(once), "frames": sum(len(clip.frames) for clip in once)}
     counts |= {"archives": len(archives)} if archives else {}
-    return Matched(tuple(shape for shape, count in shapes.items() if count), {}, counts)
+    return Matched(tuple(shape for shape, count in shapes.items() if count), {}, counts, _gaps(once))
 
 
-def _notes(clips: Sequence[Clip]) -> list[str]:
+def _gaps(clips: Sequence[Clip]) -> tuple[str, ...]:
     """Name the clips that are missing before the last one; their numbers are contiguous in the release."""
     there = {int(clip.name) for clip in clips}
     lost = sorted(set(range(1, max(there))) - there)
     if not lost:
-        return []
+        return ()
     volume = (lost[0] - 1) // PER_ARCHIVE + 1
-    return [
+    return (
         f"{len(lost)} clips before {max(there):03d} are missing, the first is {lost[0]:03d}; the release has "
-        f"{PER_ARCHIVE} to an archive, so look at {volume:02d}.zip first"
-    ]
+        f"{PER_ARCHIVE} to an archive, so look at {volume:02d}.zip first",
+    )
 
 
 def _in_order(clips: Iterable[Clip]) -> list[Clip]:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data_prep import affectnet_lists, affectnet_npy, splits, volumes
+from data_prep import affectnet_lists, affectnet_npy, packed, splits
 from data_prep.options import margin
 from data_prep.record import Face, Plan, Quarantine, Release, Scale, Unrecognised
 from data_prep.tree import Tree
 
 #: Options that read another release of the same data set; `doctor` tries each.
-RELEASES = ({"part": "manual"}, {"part": "automatic"})
+ALTERNATIVES = ({"part": "manual"}, {"part": "automatic"})
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -59,10 +59,10 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
         raise ValueError(
             f"{tree.root}: holds both {' and '.join(r.name for r in found)}; give one folder a release"
         )
-    if packed := _volumes(tree, options.part):
-        known = any(re.search("manual|automat", stem, re.IGNORECASE) for stem in packed)
+    if stems := _volumes(tree, options.part):
+        known = any(re.search("manual|automat", stem, re.IGNORECASE) for stem in stems)
         error = ValueError if known else Unrecognised
-        raise error(f"{tree.root}: AffectNet 2017, {options.part} part, {volumes.hint(tree)}")
+        raise error(f"{tree.root}: AffectNet 2017, {options.part} part, {packed.hint(tree)}")
     expected = {
         "manual": "training.csv and validation.csv (2017), or train_set/annotations/*_exp.npy and "
         "val_set/annotations/*_exp.npy (2021); automatically_annotated.csv alone needs --part automatic",
@@ -73,8 +73,9 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
 
 def _volumes(tree: Tree, part: str) -> list[str]:
     """Rar archives of a part of the release of 2017."""
-    archives = volumes.packed(tree.files)
-    return [stem for stem in archives if ("automat" in stem.lower()) == (part == "automatic")]
+    return [
+        stem for stem in packed.archives(tree.files) if ("automat" in stem.lower()) == (part == "automatic")
+    ]
 
 
 def aspect(pixels: np.ndarray, options: argparse.Namespace) -> float:

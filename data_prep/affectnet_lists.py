@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from data_prep import affectnet_rows, faces, images, volumes
+from data_prep import affectnet_rows, faces, images, packed
 from data_prep.affectnet_labels import checked
 from data_prep.affectnet_rows import Register, Row, texts
 from data_prep.archive import split
@@ -80,7 +80,7 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release | None:
     roots = _roots(tree, everything, lists.values())
     archives = list(dict.fromkeys(split(path)[0] for path in lists.values()))
     matched = _matched(tree, everything, named, roots)
-    return Release(NAMES[options.part], _batches(tree, lists, roots), archives, [], matched)
+    return Release(NAMES[options.part], _batches(tree, lists, roots), archives, [], matched=matched)
 
 
 def _list(tree: Tree, paths: Iterable[str], word: str) -> str | None:
@@ -109,9 +109,9 @@ def _roots(tree: Tree, everything: list[str], lists: Iterable[str]) -> tuple[str
         parts = tuple(path.split("/"))
         roots.update("/".join(parts[:-depth]) for depth in depths if parts[-depth:] in tails)
     if not roots:
-        packed = volumes.hint(tree) or "unpack the images here"
+        remedy = packed.hint(tree) or "unpack the images here"
         raise ValueError(
-            f"{tree.root}: lists found, but none of their images, e.g. {min(wanted, default='')}; {packed}"
+            f"{tree.root}: lists found, but none of their images, e.g. {min(wanted, default='')}; {remedy}"
         )
     return tuple(root for root, _ in roots.most_common())
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from data_prep import affectnet_arrays, faces, images, volumes
+from data_prep import affectnet_arrays, faces, images, packed
 from data_prep.affectnet_labels import checked
 from data_prep.record import Box, Face, Matched, Picture, Quarantine, Release
 from data_prep.tree import Tree
@@ -103,14 +103,16 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release | None:
     for part, folders in parts.items():
         if len(folders) != 1:
             wanted = "train_set" if part == "train" else "val_set"
-            packed = f"; {hint}" if (hint := volumes.hint(tree)) else ""
+            remedy = f"; {hint}" if (hint := packed.hint(tree)) else ""
             raise ValueError(
-                f"{tree.root}: found {sorted(folders) or 'no ' + wanted}; expected one {wanted}{packed}"
+                f"{tree.root}: found {sorted(folders) or 'no ' + wanted}; expected one {wanted}{remedy}"
             )
     only = {part: next(iter(folders.items())) for part, folders in parts.items()}
     units = [unit for part, (folder, known) in only.items() for unit in known.units(part, folder)]
-    notes = [gap for folder, known in only.values() for gap in known.gaps(folder)]
-    return Release("AffectNet 2021, 8 labels", units, [], notes, _matched(tree, only))
+    gaps = [gap for folder, known in only.values() for gap in known.gaps(folder)]
+    return Release(
+        "AffectNet 2021, 8 labels", units, [], [], matched=_matched(tree, only)._replace(gaps=tuple(gaps))
+    )
 
 
 def _matched(tree: Tree, parts: Mapping[str, tuple[str, Known]]) -> Matched:

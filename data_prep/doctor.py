@@ -145,17 +145,16 @@ def _attempts(folder: Path) -> Iterator[Attempt]:
     """Ask every reader, for each release that it knows to tell apart by an option."""
     tree = Tolerant(folder)
     for dataset, reader in READERS.items():
-        for change in getattr(reader, "RELEASES", ({},)):
+        for change in getattr(reader, "ALTERNATIVES", ({},)):
             options = argparse.ArgumentParser()
             reader.add_options(options)
             chosen = options.parse_args([])
             vars(chosen).update(change)
             try:
                 yield Attempt(dataset, tree, chosen, release=reader.locate(tree, chosen))
-            except Unrecognised as error:
-                yield Attempt(dataset, tree, chosen, fault=str(error), foreign=True)
             except (ValueError, OSError) as error:
-                yield Attempt(dataset, tree, chosen, fault=str(error))
+                foreign = isinstance(error, Unrecognised) or " recognised" in str(error)
+                yield Attempt(dataset, tree, chosen, fault=str(error), foreign=foreign)
 
 
 def _homes(folder: Path, here: list[Attempt]) -> list[Attempt]:

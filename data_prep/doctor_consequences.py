@@ -52,10 +52,8 @@ CONSEQUENCES: dict[str, str] = {
         "Another set of items than the one the literature counts: state the counts beside every number, and "
         "do not call a comparison like for like."
     ),
-    "note": (
-        "The copy differs from the documented form in this point: a part that is missing makes another data "
-        "set than the paper's."
-    ),
+    "gap": "A part of the release is not here: scores are those of a subset, not of the paper's data set.",
+    "note": "Told by the reader of this data set; state it beside the numbers where it is a deviation.",
     "incomplete": "Nothing can be compared before the missing part is there.",
     "archive": "What is in this archive is lost: scores would be those of a subset, and preparation stops.",
     "scale": "It is not known what a label means, so no metric of valence or arousal is defined.",

@@ -16,6 +16,7 @@ SEVERITIES = ("remark", "finding", "stops")
 
 #: Word in a release's name, or in a variant of its layout -> remark of the table of consequences.
 _RELEASES = {"automatic": "automatic", "2021": "release_2021"}
+_KINDS = ("video", "landmarks", "valence", "arousal", "labels")
 _VARIANTS = {"136 landmark columns": "spreadsheet"}
 
 
@@ -58,7 +59,8 @@ def of_release(
     found = [
         *_items(look, dataset, shares),
         *_scale(reader, look),
-        *(Finding("note", "finding", note) for note in release.notes),
+        *(Finding("gap", "finding", gap) for gap in (*release.matched.gaps, *_lacking(release))),
+        *(Finding("note", "remark", note) for note in release.notes),
         *([] if generated else _counts(release, look)),
         *_remarks(release, generated),
     ]
@@ -82,6 +84,16 @@ def _severity(tally: Tally, status: str, dataset: str, shares: Mapping[str, floa
         return "stops"
     usual = (*limits.UNLIMITED, *limits.OF_DATASET.get(dataset, {}))
     return "remark" if status in usual else "finding"
+
+
+def _lacking(release: Release) -> Iterator[str]:
+    """Say which kinds of files some segments or recordings lack; labels of AVEC's Test are withheld."""
+    units = release.units if isinstance(release.units, Sequence) else ()
+    own = [one for one in units if hasattr(one, "files") and not one.name.startswith("Test")]
+    for kind in _KINDS:
+        lost = [one.name for one in own if kind not in one.files]
+        if 0 < len(lost) < len(own):
+            yield f"{len(lost)} of {len(own)} have no {kind}, e.g. {lost[0]}"
 
 
 def _scale(reader: ModuleType, look: Look) -> Iterator[Finding]:

@@ -41,6 +41,6 @@ def checked(
         "variants": list(matched.variants),
         "lists": dict(matched.lists),
         "counts": counts,
-        "notes": list(release.notes),
+        "notes": [*matched.gaps, *release.notes],
     }
     return {"layout": layout, "limits": allowed, "deviations": compared}

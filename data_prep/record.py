@@ -126,11 +126,14 @@ class Matched(NamedTuple):
         What a list is, e.g. "training list" -> its path.
     counts : mapping
         What could be counted without decoding, e.g. "clips" -> 600; the names are those of `expected`.
+    gaps : tuple of str
+        What is missing, as names alone tell.
     """
 
     variants: tuple[str, ...] = ()
     lists: Mapping[str, str] = MappingProxyType({})
     counts: Mapping[str, int] = MappingProxyType({})
+    gaps: tuple[str, ...] = ()
 
 
 class Release(NamedTuple):

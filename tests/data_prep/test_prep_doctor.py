@@ -278,3 +278,11 @@ def test_lists_are_read_without_decoding(tmp_path, small, monkeypatch):
     monkeypatch.setattr(images, "read", lambda tree, path: opened.append(path) or read(tree, path))
     seen = look(tree, affectnet, affectnet.locate(tree, chosen), chosen, Plan(units=1))
     assert seen.listed.items == 200 and len(opened) == seen.decoded.items <= 64
+
+
+def test_files_that_single_segments_lack_are_counted(tmp_path, small):
+    sewa(tmp_path / "a", 5)
+    name = segment(tmp_path / "a", 6, valence=None)
+    (one,) = examine(tmp_path / "a", Plan(units=1)).found
+    assert f"1 of 6 have no valence, e.g. {name}" in [finding.text for finding in one.findings]
+    assert one.status == 1

@@ -22,7 +22,7 @@ from mini_releases import (
 )
 
 from data_prep import afew_va as films
-from data_prep import affectnet, volumes
+from data_prep import affectnet, packed
 from data_prep.record import Release, Unrecognised
 from data_prep.tree import Tree
 from hocp.contracts import manifest
@@ -207,7 +207,7 @@ def test_images_still_in_rar_volumes(tmp_path):
 
 def test_volumes_are_told_apart():
     paths = ["a/x.part2.rar", "a/x.part01.rar", "y.RAR", "a/x.part01.txt", "rar"]
-    assert volumes.packed(paths) == {"a/x": [1, 2], "y": []}
+    assert packed.archives(paths) == {"a/x": [1, 2], "y": []}
 
 
 def test_list_that_lacks_the_other_one_is_named(tmp_path):
@@ -237,11 +237,11 @@ def test_files_that_a_quartet_lacks_are_counted_by_name_alone(tmp_path):
     quartet(tmp_path / "deep/a", "train", 101, aro=None)
     quartet(tmp_path / "deep/a", "train", 102, aro=None, lnd=None)
     (tmp_path / "deep/a/val_set/images/3.jpg").unlink()
-    assert located(tmp_path).notes == [
+    assert located(tmp_path).matched.gaps == (
         "deep/a/val_set: 1 of 5 ids have no image, e.g. 3",
         "deep/a/train_set: 2 of 22 ids have no _aro.npy, e.g. 101",
         "deep/a/train_set: 1 of 22 ids have no _lnd.npy, e.g. 102",
-    ]
+    )
 
 
 def test_2021_without_its_validation_part(tmp_path):
@@ -273,7 +273,7 @@ def test_forms_of_the_films(tmp_path):
     }.items():
         afew_va(tmp_path / layout, clips(), layout=layout)
         release = films_located(tmp_path / layout)
-        assert release.matched.variants == (said,) and not release.notes
+        assert release.matched.variants == (said,) and not release.matched.gaps
         assert {"clips": 10, "frames": 40}.items() <= release.matched.counts.items()
     nested_zips(tmp_path / "nested")
     items = prepared("afew_va", tmp_path / "zipped")
@@ -284,10 +284,10 @@ def test_clips_that_are_missing_are_named_with_their_archive(tmp_path):
     files = clips()
     del files["003"], files["004"]
     afew_va(tmp_path / "a", files)
-    assert films_located(tmp_path / "a").notes == [
+    assert films_located(tmp_path / "a").matched.gaps == (
         "2 clips before 010 are missing, the first is 003; the release has 50 to an archive, "
-        "so look at 01.zip first"
-    ]
+        "so look at 01.zip first",
+    )
 
 
 def test_frames_of_a_clip_that_lies_there_twice_count_once(tmp_path):

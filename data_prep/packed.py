@@ -9,7 +9,7 @@ from data_prep.tree import Tree
 _VOLUME = re.compile(r"(?P<stem>.+?)(?:\.part(?P<part>\d+))?\.rar", re.IGNORECASE)
 
 
-def packed(paths: Iterable[str]) -> dict[str, list[int]]:
+def archives(paths: Iterable[str]) -> dict[str, list[int]]:
     """
     Rar archives among files.
 
@@ -30,10 +30,10 @@ def hint(tree: Tree) -> str:
 
     The last volume does not show by its name, so only gaps before the last one found can be named.
     """
-    archives = packed(tree.files)
-    if not archives:
+    found = archives(tree.files)
+    if not found:
         return ""
-    described = "; ".join(_described(stem, parts) for stem, parts in archives.items())
+    described = "; ".join(_described(stem, parts) for stem, parts in found.items())
     return (
         f"still packed: {described}. Unpack with `python -m data_prep unpack {tree.root} --out DIR` (it "
         "needs unrar or 7z installed; all volumes in one folder), then name DIR here"
