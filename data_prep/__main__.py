@@ -12,6 +12,7 @@ COMMANDS = {
     "check": ("data_prep.check_command", "say which releases are missing and where to ask for them"),
     "acquire": ("data_prep.acquire_command", "bring archives together from your files or addresses"),
     "unpack": ("data_prep.unpack_command", "unpack an archive that nobody has to trust"),
+    "doctor": ("data_prep.doctor_command", "say which releases lie in a folder, and in which state"),
     "prepare": ("data_prep.prepare_command", "read a release, crop the faces, split and pack"),
 }
 

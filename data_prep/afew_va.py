@@ -5,18 +5,20 @@ Source: Kossaifi et al. 2017, "AFEW-VA database for valence and arousal estimati
 
 import argparse
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from data_prep import splits
+from data_prep import packed, splits
 from data_prep.afew_va_clip import Clip
 from data_prep.archive import split
 from data_prep.options import flag, margin, positive
-from data_prep.record import Face, Plan, Release, Scale
+from data_prep.record import Face, Matched, Plan, Release, Scale, Unrecognised
 from data_prep.tree import Tree
 
 PAL = (576, 720)  # height, width of frames whose pixels are 4/3 as wide as high when shown
+PER_ARCHIVE = 50  # clips
 _FILE = re.compile(
     r"(?P<folder>(?:.*/)?(?P<clip>\d{3}))/(?:(?P<json>(?P=clip)\.json)|(?P<frame>\d{1,6})\.png)"
 )
@@ -47,7 +49,7 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
 
     Raises
     ------
-    ValueError
+    Unrecognised
         If there is no clip.
     """
     clips: dict[str, Clip] = {}
@@ -60,13 +62,43 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
                 clip.name, clip.folder, clip.description or bool(match["json"]), clip.frames
             )
     if not any(clip.description for clip in clips.values()):
-        raise ValueError(
+        remedy = f"; {hint}" if (hint := packed.hint(tree)) else ""
+        raise Unrecognised(
             f"{tree.root}: no AFEW-VA clip recognised. Expected the 12 zip archives as delivered, or folders "
-            "001 to 600 holding 001.json, 00001.png and so on"
+            f"001 to 600 holding 001.json, 00001.png and so on{remedy}"
         )
     archives = sorted({split(folder)[0] for folder in clips if split(folder)[1]})
-    shape = f"{len(archives)} archives" if archives else "folders"
-    return Release(f"AFEW-VA, {shape}", _in_order(clips.values()), archives, [])
+    shape = f"{len(archives)} archive{'s' * (len(archives) > 1)}" if archives else "folders"
+    ordered = _in_order(clips.values())
+    return Release(f"AFEW-VA, {shape}", ordered, archives, [], matched=_matched(ordered, archives))
+
+
+def _matched(clips: Sequence[Clip], archives: Sequence[str]) -> Matched:
+    """Report how the clips are laid out, and how many there are."""
+    once = [clip for clip in clips if not clip.repeated]
+    loose = [clip.folder for clip in once if not split(clip.folder)[1]]
+    above = Counter(match[1] for path in loose if (match := re.search(r"(?:^|/)(\d\d)/\d{3}$", path)))
+    shapes = {
+        f"{len(archives)} zip archives": len(archives),
+        f"{len(above)} folders of clips": len(above),
+        "clips in one folder": len(loose) - above.total(),
+    }
+    counts = {"clips": len(once), "frames": sum(len(clip.frames) for clip in once)}
+    counts |= {"archives": len(archives)} if archives else {}
+    return Matched(tuple(shape for shape, count in shapes.items() if count), {}, counts, _gaps(once))
+
+
+def _gaps(clips: Sequence[Clip]) -> tuple[str, ...]:
+    """Name the clips that are missing before the last one; their numbers are contiguous in the release."""
+    there = {int(clip.name) for clip in clips}
+    lost = sorted(set(range(1, max(there))) - there)
+    if not lost:
+        return ()
+    volume = (lost[0] - 1) // PER_ARCHIVE + 1
+    return (
+        f"{len(lost)} clips before {max(there):03d} are missing, the first is {lost[0]:03d}; the release has "
+        f"{PER_ARCHIVE} to an archive, so look at {volume:02d}.zip first",
+    )
 
 
 def _in_order(clips: Iterable[Clip]) -> list[Clip]:

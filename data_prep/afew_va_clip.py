@@ -60,6 +60,10 @@ class Clip:
             except Quarantine as reason:
                 yield face.quarantine(reason)
 
+    def where(self, face: Face) -> list[str]:
+        """Place of the picture of a face."""
+        return [face.source]
+
     def _face(self, face: Face, tree: Tree, labels: Mapping[int, Any], fault: str, options: Any) -> Face:
         if face.frame not in labels:
             if face.frame not in self.frames:

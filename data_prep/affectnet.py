@@ -4,18 +4,28 @@ Sources: Mollahosseini et al. 2017 (arXiv 1708.03985) and the layouts that publi
 """
 
 import argparse
+import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data_prep import affectnet_lists, affectnet_npy, splits
+from data_prep import affectnet_lists, affectnet_npy, packed, splits
 from data_prep.options import margin
-from data_prep.record import Face, Plan, Quarantine, Release, Scale
+from data_prep.record import Face, Plan, Quarantine, Release, Scale, Unrecognised
 from data_prep.tree import Tree
+
+#: Options that read another release of the same data set; `doctor` tries each.
+ALTERNATIVES = ({"part": "manual"}, {"part": "automatic"})
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options named as in the configuration's ``data.prepare.affectnet``."""
+    parser.add_argument(
+        "--part",
+        choices=tuple(affectnet_lists.LISTS),
+        default="manual",
+        help="of the release of 2017; the automatic part has labels of a network, and no test part",
+    )
     parser.add_argument(
         "--crop", choices=("box", "landmarks"), default="box", help="what the crop is drawn around"
     )
@@ -36,28 +46,36 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
 
     Raises
     ------
+    Unrecognised
+        If neither layout is there.
     ValueError
-        If neither layout is there, or both.
+        If both are, or what is there is incomplete or still packed.
     """
-    found = [
-        release for layout in (affectnet_lists, affectnet_npy) if (release := layout.locate(tree, options))
-    ]
+    layouts = (affectnet_lists, affectnet_npy) if options.part == "manual" else (affectnet_lists,)
+    found = [release for layout in layouts if (release := layout.locate(tree, options))]
     if len(found) == 1:
         return found[0]
     if found:
         raise ValueError(
             f"{tree.root}: holds both {' and '.join(r.name for r in found)}; give one folder a release"
         )
-    volumes = [path for path in tree.files if path.lower().endswith(".rar")]
-    if volumes:
-        raise ValueError(
-            f"{tree.root}: {len(volumes)} rar volumes, beginning with {volumes[0]}. Unpack them with "
-            f"`unrar x {volumes[0]}` or `7z x {volumes[0]}`, all volumes in one folder, then run this again"
-        )
-    raise ValueError(
-        f"{tree.root}: no AffectNet release recognised. Expected training.csv and validation.csv (2017), or "
-        "train_set/annotations/*_exp.npy and val_set/annotations/*_exp.npy (2021)"
-    )
+    if stems := _volumes(tree, options.part):
+        known = any(re.search("manual|automat", stem, re.IGNORECASE) for stem in stems)
+        error = ValueError if known else Unrecognised
+        raise error(f"{tree.root}: AffectNet 2017, {options.part} part, {packed.hint(tree)}")
+    expected = {
+        "manual": "training.csv and validation.csv (2017), or train_set/annotations/*_exp.npy and "
+        "val_set/annotations/*_exp.npy (2021); automatically_annotated.csv alone needs --part automatic",
+        "automatic": "automatically_annotated.csv and the folder Automatically_Annotated_Images",
+    }[options.part]
+    raise Unrecognised(f"{tree.root}: no AffectNet release recognised. Expected {expected}")
+
+
+def _volumes(tree: Tree, part: str) -> list[str]:
+    """Rar archives of a part of the release of 2017."""
+    return [
+        stem for stem in packed.archives(tree.files) if ("automat" in stem.lower()) == (part == "automatic")
+    ]
 
 
 def aspect(pixels: np.ndarray, options: argparse.Namespace) -> float:
@@ -93,5 +111,13 @@ def scale(faces: Sequence[Face]) -> Scale:
 
 
 def plan(faces: Sequence[Face], options: argparse.Namespace) -> Plan:
-    """Official validation part as test, since the official test part is not out; a share of train as val."""
-    return splits.official(faces, share=options.validation_share, seed=options.seed)
+    """
+    Official validation part as test, since the official test part is not out; a share of train as val.
+
+    The automatic part has no official parts: all of it is train, with the same share as val and no test.
+    """
+    found = splits.official(faces, share=options.validation_share, seed=options.seed)
+    if options.part == "automatic":
+        rule = f"no official parts: all train, {options.validation_share:g} of it, by class, val; no test"
+        return Plan(found.split, {**found.rule, "rule": rule})
+    return found

@@ -1,4 +1,4 @@
-"""AffectNet 2017: ``training.csv`` and ``validation.csv``, and images under ``<n>/<name>``."""
+"""AffectNet 2017: lists of rows, and images under ``<n>/<name>``; two lists in the manual part, else one."""
 
 import argparse
 import re
@@ -7,17 +7,25 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from data_prep import faces, images
+from data_prep import affectnet_rows, faces, images, packed
 from data_prep.affectnet_labels import checked
 from data_prep.affectnet_rows import Register, Row, texts
 from data_prep.archive import split
 from data_prep.labels import number
-from data_prep.record import Box, Face, Picture, Quarantine, Release
+from data_prep.record import Box, Face, Matched, Picture, Quarantine, Release
 from data_prep.tree import Tree
 from hocp.contracts import files
 
 BATCH = 64  # images a unit of work
-PROBE = 50  # rows by which the image folder is found
+PROBE = 500  # rows of each list by which the image folder is found, even if only a part is unpacked
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+
+#: Part of the release -> our part -> what the list is, and the word in its name. Test first, see `repeats`.
+LISTS = {
+    "manual": {"test": ("validation list", "valid"), "train": ("training list", "train")},
+    "automatic": {"train": ("automatic list", "automat")},
+}
+NAMES = {"manual": "AffectNet 2017, manual lists", "automatic": "AffectNet 2017, automatic list"}
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,14 @@ class Batch:
             except Quarantine as reason:
                 yield face.quarantine(reason)
 
+    def where(self, face: Face) -> list[str]:
+        """Places where the picture of a face may lie."""
+        return _places(self.roots, face.source)
+
 
 def locate(tree: Tree, options: argparse.Namespace) -> Release | None:
     """
-    Find the two lists and the folder of the images.
+    Find the lists of a part and the folder of its images.
 
     Returns
     -------
@@ -50,24 +62,32 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release | None:
     Raises
     ------
     ValueError
-        If only one list is there, one is there twice, or none of its images are.
+        If only one of two lists is there, one is there twice, or none of the images are.
     """
     everything = list(tree.everything())
-    lists = {part: _list(tree, everything, part) for part in ("test", "train")}  # test first, see `repeats`
+    wanted = LISTS[options.part]
+    lists = {part: _list(tree, everything, word) for part, (_, word) in wanted.items()}
     if not any(lists.values()):
         return None
+    named = {wanted[part][0]: path for part, path in lists.items()}
     if not all(lists.values()):
-        raise ValueError(f"{tree.root}: found {lists}; expected training.csv and validation.csv")
+        absent = " and ".join(name for name, path in named.items() if not path)
+        there = ", ".join(filter(None, named.values()))
+        raise ValueError(
+            f"{tree.root}: no {absent}, only {there}; expected training.csv and validation.csv, which come "
+            "in Manually_Annotated_file_lists.zip"
+        )
     roots = _roots(tree, everything, lists.values())
     archives = list(dict.fromkeys(split(path)[0] for path in lists.values()))
-    return Release("AffectNet 2017, manual lists", _batches(tree, lists, roots), archives, [])
+    matched = _matched(tree, everything, named, roots)
+    return Release(NAMES[options.part], _batches(tree, lists, roots), archives, [], matched=matched)
 
 
-def _list(tree: Tree, paths: Iterable[str], part: str) -> str | None:
+def _list(tree: Tree, paths: Iterable[str], word: str) -> str | None:
     """Path of one list; further copies must hold the same."""
-    name = {"train": "train", "test": "valid"}[part]
-    pattern = re.compile(rf"(?:.*/)?[^/]*{name}[^/]*\.csv", re.IGNORECASE)
-    found = [path for path in paths if pattern.fullmatch(path) and "automat" not in path.lower()]
+    pattern = re.compile(rf"(?:.*/)?[^/]*{word}[^/]*\.csv", re.IGNORECASE)
+    found = [path for path in paths if pattern.fullmatch(path)]
+    found = [path for path in found if word == "automat" or "automat" not in path.lower()]
     found = [path for path in found if any(True for _ in islice(texts(tree, path), 1))]
     if len(found) > 1 and len({_digest(tree, path) for path in found}) > 1:
         raise ValueError(f"{tree.root}: lists that differ: {', '.join(found)}; keep the official one")
@@ -80,7 +100,8 @@ def _digest(tree: Tree, path: str) -> str:
 
 def _roots(tree: Tree, everything: list[str], lists: Iterable[str]) -> tuple[str, ...]:
     """Folders that the paths in the lists start from; looked for by the first rows of each list."""
-    wanted = {fields[0] for path in lists for _, fields in islice(texts(tree, path), PROBE) if fields}
+    rows = (fields for path in lists for _, fields in islice(texts(tree, path), PROBE) if fields)
+    wanted = {affectnet_rows.image_of(fields) for fields in rows}
     tails = {tuple(path.split("/")) for path in wanted}
     depths = sorted({len(tail) for tail in tails})
     roots = Counter()
@@ -88,11 +109,33 @@ def _roots(tree: Tree, everything: list[str], lists: Iterable[str]) -> tuple[str
         parts = tuple(path.split("/"))
         roots.update("/".join(parts[:-depth]) for depth in depths if parts[-depth:] in tails)
     if not roots:
-        example = min(wanted, default="")
+        remedy = packed.hint(tree) or "unpack the images here"
         raise ValueError(
-            f"{tree.root}: lists found, but none of their images, e.g. {example}; unpack the images here"
+            f"{tree.root}: lists found, but none of their images, e.g. {min(wanted, default='')}; {remedy}"
         )
     return tuple(root for root, _ in roots.most_common())
+
+
+def _matched(tree: Tree, everything: list[str], named: Mapping[str, str], roots: tuple[str, ...]) -> Matched:
+    """Report how this copy is laid out, and what lies in the folders of its images."""
+    variants = [f"{name} {form}" for name, path in named.items() for form in affectnet_rows.forms(tree, path)]
+    variants += [f"{name} in a zip archive" for name, path in named.items() if split(path)[1]]
+    variants += ["doubled folder level"] if any(map(_doubled, roots)) else []
+    inside = [
+        path for path in everything if path.startswith(tuple(root + "/" if root else "" for root in roots))
+    ]
+    stray = sum(path.lower().endswith(".db") for path in inside)
+    variants += [f"{stray} stray .db file{'s' * (stray > 1)} among the images"] if stray else []
+    pictures = sum(path.lower().endswith(ENDINGS) for path in inside)
+    places = {**named, "images": ", ".join(root or "." for root in roots)}
+    return Matched(tuple(variants), places, {"image files": pictures})
+
+
+def _doubled(root: str) -> bool:
+    """Whether the last folder repeats the one above: ``Manually_Annotated/Manually_Annotated_Images``."""
+    above, _, last = f"/{root}".rpartition("/")
+    name = above.rpartition("/")[2].lower()
+    return bool(name) and last.lower().startswith(name)
 
 
 def _batches(tree: Tree, lists: Mapping[str, str], roots: tuple[str, ...]) -> Iterator[Batch]:
@@ -123,13 +166,17 @@ def _face(face: Face, row: Row, tree: Tree, roots: tuple[str, ...], options: arg
     return face
 
 
+def _places(roots: tuple[str, ...], path: str) -> list[str]:
+    return [f"{root}/{path}" if root else path for root in roots]
+
+
 def _picture(tree: Tree, roots: tuple[str, ...], path: str) -> Picture:
     """Image in the first root that has it."""
-    places = [f"{root}/{path}" if root else path for root in roots]
-    for place in places[:-1]:
+    *others, last = _places(roots, path)
+    for place in others:
         try:
             return images.read(tree, place)
         except Quarantine as reason:
             if reason.status != "img_missing":
                 raise
-    return images.read(tree, places[-1])
+    return images.read(tree, last)

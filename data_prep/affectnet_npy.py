@@ -4,27 +4,59 @@ Ids are unique only inside a part. Whether numbers are stored as numbers or as t
 """
 
 import argparse
-import io
-import math
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from data_prep import faces, images
+from data_prep import affectnet_arrays, faces, images, packed
 from data_prep.affectnet_labels import checked
-from data_prep.labels import number
-from data_prep.record import Box, Face, Picture, Quarantine, Release
+from data_prep.record import Box, Face, Matched, Picture, Quarantine, Release
 from data_prep.tree import Tree
 
 BATCH = 64
-ARRAY_BYTES = 1 << 20
+KINDS = ("exp", "val", "aro", "lnd")
+PARTS = {"test": "validation", "train": "training"}  # test first, see `affectnet.repeats`
 _FILE = re.compile(
     r"(?P<folder>(?:.*/)?(?P<set>train|val|test)_set)/"
-    r"(?:annotations/(?P<id>\d+)_(?:exp|val|aro|lnd)\.npy|images/(?P<image>\d+)\.(?:jpe?g|png))",
+    r"(?:annotations/(?P<id>\d+)_(?P<kind>exp|val|aro|lnd)\.npy|images/(?P<image>\d+)\.(?:jpe?g|png))",
     re.IGNORECASE,
 )
+
+
+@dataclass
+class Known:
+    """What the names in one folder say: id -> image, and ids of each kind of array."""
+
+    images: dict[int, str] = field(default_factory=dict)
+    arrays: dict[str, set[int]] = field(default_factory=lambda: {kind: set() for kind in KINDS})
+
+    def add(self, match: re.Match, path: str) -> None:
+        """Take note of one file."""
+        if match["image"]:
+            self.images[int(match["image"])] = f"images/{path.rsplit('/', 1)[-1]}"
+        else:
+            self.arrays[match["kind"].lower()].add(int(match["id"]))
+
+    @property
+    def ids(self) -> list[int]:
+        """All ids, in order as numbers."""
+        return sorted(set(self.images).union(*self.arrays.values()))
+
+    def units(self, part: str, folder: str) -> "Iterator[Batch]":
+        """Yield the images in batches; one that is not there keeps the name that it should have."""
+        pictures = [(key, self.images.get(key) or f"images/{key}.jpg") for key in self.ids]
+        for start in range(0, len(pictures), BATCH):
+            yield Batch(part, folder, tuple(pictures[start : start + BATCH]))
+
+    def gaps(self, folder: str) -> list[str]:
+        """Say which kinds of files are missing of how many ids."""
+        ids = set(self.ids)
+        kinds = {"image": set(self.images), **{f"_{kind}.npy": known for kind, known in self.arrays.items()}}
+        lost = {kind: sorted(ids - known) for kind, known in kinds.items() if ids - known}
+        return [
+            f"{folder}: {len(keys)} of {len(ids)} ids have no {kind}, e.g. {keys[0]}"
+            for kind, keys in lost.items()
+        ]
 
 
 @dataclass(frozen=True)
@@ -49,7 +81,7 @@ class Batch:
 
 def locate(tree: Tree, options: argparse.Namespace) -> Release | None:
     """
-    Find the parts by their annotation files.
+    Find the parts by the names of their files.
 
     Returns
     -------
@@ -61,44 +93,57 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release | None:
     ValueError
         If a part is missing, or there twice.
     """
-    parts: dict[str, dict[str, dict[int, str]]] = {
-        "test": {},
-        "train": {},
-    }  # test first, see `affectnet.repeats`
+    parts: dict[str, dict[str, Known]] = {part: {} for part in PARTS}
     for path in tree.everything():
         if match := _FILE.fullmatch(path):
             part = "train" if match["set"].lower() == "train" else "test"
-            ids = parts[part].setdefault(match["folder"], {})
-            name = f"images/{path.rsplit('/', 1)[-1]}" if match["image"] else None
-            key = int(match["id"] or match["image"])
-            ids[key] = name or ids.get(key) or f"images/{key}.jpg"
+            parts[part].setdefault(match["folder"], Known()).add(match, path)
     if not any(parts.values()):
         return None
     for part, folders in parts.items():
         if len(folders) != 1:
             wanted = "train_set" if part == "train" else "val_set"
-            raise ValueError(f"{tree.root}: found {sorted(folders) or 'no ' + wanted}; expected one {wanted}")
-    units = [batch for part, folders in parts.items() for batch in _batches(part, folders)]
-    return Release("AffectNet 2021, 8 labels", units, [], [])
+            remedy = f"; {hint}" if (hint := packed.hint(tree)) else ""
+            raise ValueError(
+                f"{tree.root}: found {sorted(folders) or 'no ' + wanted}; expected one {wanted}{remedy}"
+            )
+    only = {part: next(iter(folders.items())) for part, folders in parts.items()}
+    units = [unit for part, (folder, known) in only.items() for unit in known.units(part, folder)]
+    gaps = [gap for folder, known in only.values() for gap in known.gaps(folder)]
+    return Release(
+        "AffectNet 2021, 8 labels", units, [], [], matched=_matched(tree, only)._replace(gaps=tuple(gaps))
+    )
 
 
-def _batches(part: str, folders: dict[str, dict[int, str]]) -> Iterator[Batch]:
-    for folder, ids in folders.items():
-        pictures = sorted(ids.items())
-        for start in range(0, len(pictures), BATCH):
-            yield Batch(part, folder, tuple(pictures[start : start + BATCH]))
+def _matched(tree: Tree, parts: Mapping[str, tuple[str, Known]]) -> Matched:
+    """Report the folders, how many images each has, and whether labels are numbers or text."""
+    counts = {f"{PARTS[part]} images": len(known.ids) for part, (_, known) in parts.items()}
+    places = {f"{PARTS[part]} set": folder for part, (folder, _) in parts.items()}
+    renamed = places["validation set"].lower().endswith("test_set")
+    variants = [*(["validation set named test_set"] if renamed else []), *_stored(tree, *parts["train"])]
+    return Matched(tuple(variants), places, counts)
+
+
+def _stored(tree: Tree, folder: str, known: Known) -> list[str]:
+    """Say how the first label is stored."""
+    try:
+        first = min(known.arrays["exp"])
+        kind = affectnet_arrays.array(tree, f"{folder}/annotations/{first}_exp.npy", "expression").dtype.kind
+    except (ValueError, Quarantine):  # none, or damaged: the item will say so itself
+        return []
+    return [f"labels stored as {'text' if kind in 'SU' else 'numbers'}"]
 
 
 def _face(face: Face, tree: Tree, stem: str, options: argparse.Namespace) -> Face:
-    face.expression = int(_scalar(tree, f"{stem}_exp.npy", "expression"))
+    face.expression = int(affectnet_arrays.scalar(tree, f"{stem}_exp.npy", "expression"))
     face.stratum = str(face.expression)
-    face.valence = _scalar(tree, f"{stem}_val.npy", "valence")
-    face.arousal = _scalar(tree, f"{stem}_aro.npy", "arousal")
+    face.valence = affectnet_arrays.scalar(tree, f"{stem}_val.npy", "valence")
+    face.arousal = affectnet_arrays.scalar(tree, f"{stem}_aro.npy", "arousal")
     checked(face)
 
     def find() -> tuple[Picture, Box]:
         if options.crop == "landmarks":
-            box = faces.around(_points(tree, f"{stem}_lnd.npy"), count=68)
+            box = faces.around(affectnet_arrays.points(tree, f"{stem}_lnd.npy"), count=68)
             return images.read(tree, face.source), box
         picture = images.read(tree, face.source)  # cropped by the publisher: the image is the box
         height, width = picture.pixels.shape[:2]
@@ -106,37 +151,3 @@ def _face(face: Face, tree: Tree, stem: str, options: argparse.Namespace) -> Fac
 
     face.find = find
     return face
-
-
-def _scalar(tree: Tree, path: str, what: str) -> float:
-    array = _array(tree, path, what)
-    if array.size != 1:
-        raise Quarantine("label_nan", f"{what}: {array.size} values, expected one")
-    return number(array.item(), what)
-
-
-def _points(tree: Tree, path: str) -> np.ndarray:
-    try:
-        values = np.array([float(value) for value in _array(tree, path, "landmarks").ravel()])
-    except (Quarantine, TypeError, ValueError):
-        raise Quarantine("lnd_missing", f"{path}: no landmarks") from None
-    if len(values) % 2:
-        raise Quarantine("lnd_count", f"{len(values)} numbers are no pairs of coordinates")
-    return values.reshape(-1, 2)
-
-
-def _array(tree: Tree, path: str, what: str) -> np.ndarray:
-    """Read an array, after a look at whether its header promises what the file holds."""
-    try:
-        file = io.BytesIO(tree.read(path, limit=ARRAY_BYTES))
-        version = np.lib.format.read_magic(file)
-        readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        shape, _, dtype = readers[version](file)
-        if math.prod(shape) * dtype.itemsize > ARRAY_BYTES:
-            raise ValueError(f"header promises {shape} values")
-        file.seek(0)
-        return np.load(file, allow_pickle=False)
-    except FileNotFoundError:
-        raise Quarantine("label_null", f"no {what}: {path} is missing") from None
-    except Exception as error:  # the parser of headers meets hostile bytes with every kind of exception
-        raise Quarantine("label_nan", f"{path}: no array of numbers: {error}") from None

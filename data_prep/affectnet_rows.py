@@ -107,6 +107,27 @@ def texts(tree: Tree, path: str) -> Iterator[tuple[int, tuple[str, ...]]]:
             raise ValueError(f"{path}, line {reader.line_num}: not a list of AffectNet: {error}") from None
 
 
+def image_of(fields: tuple[str, ...]) -> str:
+    """Path of a row's image; copies made on Windows have backslashes."""
+    return fields[0].strip().replace("\\", "/")
+
+
+def forms(tree: Tree, path: str) -> list[str]:
+    """Say how this copy of a list is written: header, columns of the landmarks."""
+    with tree.lines(path) as lines:
+        reader = csv.reader(lines)
+        head, row = next(reader, []), next(reader, [])
+    headed = _is_header(head)
+    found = []
+    if not headed:
+        found.append("without header")
+    elif head[0].lstrip().startswith("#"):
+        found.append("with # before its header")
+    if len(row if headed else head) == 8 + 136:
+        found.append("with 136 landmark columns")
+    return found
+
+
 def _is_header(fields: list[str]) -> bool:
     return "path" in fields[0].lower() and not re.match(r"\s*-?\d", fields[1])
 
@@ -122,7 +143,7 @@ class Register:
         """Name a row of the list at `path`; one image may have several rows, with several faces."""
         if not fields:
             return Row(f"{path}:{line}", line, ())
-        image = fields[0].strip().replace("\\", "/")
+        image = image_of(fields)
         self._rows_of_image[image] += 1
         item = image if self._rows_of_image[image] == 1 else f"{image}#{self._rows_of_image[image]}"
         key = hash((path, image, *map(str.strip, fields[1:5])))

@@ -59,6 +59,8 @@ def _help(dataset: str, folder: str, fault: str) -> str:
         "put it": f"{folder or 'in a folder of your choice'}: {access.place}",
         "name it": f"data.licensed.{dataset} in config/paper.yaml, or on the command line",
     }
+    if folder:
+        lines["look"] = f"python -m data_prep doctor {folder}"
     return "\n".join([access.title, *(_entry(name, text) for name, text in lines.items())])
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from data_prep import afew_va, affectnet, archive, faces, pack, sewa
+from data_prep import afew_va, affectnet, archive, faces, pack, policy, sewa
 from data_prep.parallel import results
 from data_prep.record import Face, Plan, Quarantine, Scale
 from data_prep.tree import Tree
@@ -69,6 +69,7 @@ def prepare(
     side: int,
     options: argparse.Namespace,
     processes: int = 1,
+    limits: Mapping[str, float] | None = None,
 ) -> manifest.Facts:
     """
     Prepare one data set.
@@ -87,11 +88,13 @@ def prepare(
         Options of the reader.
     processes : int
         The result does not depend on it.
+    limits : mapping, optional
+        Status -> share of the items that may have it, where the default does not suit.
 
     Raises
     ------
     ValueError
-        If the release is not recognised, incomplete, or holds no usable item.
+        If the release is not recognised, incomplete, holds no usable item, or too many with one fault.
     """
     if data == "licensed" and (Path(source) / "lookalike.json").exists():
         raise ValueError(f"{source}: generated data (it has a lookalike.json); expected the licensed release")
@@ -107,6 +110,7 @@ def prepare(
         usable = [face for face in found if face.row is not None]
         if not usable:
             raise ValueError(f"{source}: {len(found)} items, none usable: {_reasons(found)}")
+        verdict = policy.checked(release, found, dataset=dataset, data=data, changes=limits or {})
         scale, plan = reader.scale(usable), reader.plan(usable, options)
         return pack.finish(
             scratch,
@@ -120,6 +124,7 @@ def prepare(
             crop={"side": side, "resize": "bilinear, antialiased", **_crop_facts(options), **release.crop},
             split=dict(plan.rule),
             sources={**sources, **_pictures(found)},
+            **verdict,
         )
 
 

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from data_prep import pack
+from data_prep import limits, pack
 from data_prep.options import positive
 from data_prep.prepare import READERS, prepare
 from data_prep.summary import summary
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         subparser.add_argument("--side", type=positive, default=56, help="pixels of a crop")
         subparser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
+        limits.add_options(subparser)
         reader.add_options(subparser)
 
 
@@ -38,5 +39,6 @@ def run(args: argparse.Namespace) -> None:
         side=args.side,
         options=args,
         processes=args.processes,
+        limits=dict(args.limit),
     )
     print(summary(facts, manifest.read(args.out / pack.MANIFEST)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -110,6 +111,31 @@ class Face:
         self.note = "; ".join(filter(None, (self.note, note)))
 
 
+class Unrecognised(ValueError):
+    """No file of the data set is there at all; other faults of a release are plain `ValueError`s."""
+
+
+class Matched(NamedTuple):
+    """What discovery matched, for the facts and for `doctor`.
+
+    Attributes
+    ----------
+    variants : tuple of str
+        Which of the known forms of the layout this copy has, e.g. "validation list without header".
+    lists : mapping
+        What a list is, e.g. "training list" -> its path.
+    counts : mapping
+        What could be counted without decoding, e.g. "clips" -> 600; the names are those of `expected`.
+    gaps : tuple of str
+        What is missing, as names alone tell.
+    """
+
+    variants: tuple[str, ...] = ()
+    lists: Mapping[str, str] = MappingProxyType({})
+    counts: Mapping[str, int] = MappingProxyType({})
+    gaps: tuple[str, ...] = ()
+
+
 class Release(NamedTuple):
     """What a reader found.
 
@@ -123,9 +149,11 @@ class Release(NamedTuple):
     archives : list of str
         Archives and lists that are hashed as whole files.
     notes : list of str
-        What was recognised, with counts, and deviations from what is expected of the release.
+        What was recognised, with counts, and what is odd about it.
     crop : mapping
         What the release, rather than the options, decides of the crop, as the facts record it.
+    matched : Matched
+        Structured report of what was found where.
     """
 
     name: str
@@ -133,6 +161,7 @@ class Release(NamedTuple):
     archives: list[str]
     notes: list[str]
     crop: Mapping[str, Any] = {}
+    matched: Matched = Matched()
 
 
 class Scale(NamedTuple):

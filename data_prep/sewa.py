@@ -11,7 +11,7 @@ import numpy as np
 
 from data_prep import avec, avec_layout, labels, sewa_layout, sewa_report, splits
 from data_prep.options import delay, flag, margin, positive
-from data_prep.record import Face, Plan, Quarantine, Release, Scale
+from data_prep.record import Face, Plan, Quarantine, Release, Scale, Unrecognised
 from data_prep.sewa_segment import DIMENSIONS, NAME, RATE
 from data_prep.tree import Tree
 
@@ -52,8 +52,10 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
 
     Raises
     ------
+    Unrecognised
+        If there is neither with a video.
     ValueError
-        If there is neither with a video, or not the release that was asked for.
+        If the release that was asked for is not there.
     """
     segments, archives = sewa_layout.segments(tree, options.modality)
     challenges = avec_layout.found(tree)
@@ -71,7 +73,7 @@ def locate(tree: Tree, options: argparse.Namespace) -> Release:
 def _chosen(tree: Tree, there: Sequence[str], wanted: str) -> str:
     """Of several releases Basic comes first, then the newest, which holds what the older ones have."""
     if not there:
-        raise ValueError(
+        raise Unrecognised(
             f"{tree.root}: no segment of SEWA Basic recognised, nor a recording of AVEC. Expected files such "
             "as SAH_C1_S001_P001_VC1_003857_004977.avi, -Landmarks.zip, -Valence.zip and -Arousal.zip in "
             "folders of that name, or AVEC2019_SEWA/video/Train_DE_01.avi and labels/Train_DE_01.csv there"

@@ -1,7 +1,8 @@
 """A prepared data set in a screenful: what was read, what became of it, how it is split."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hocp.contracts.manifest import SPLITS, STATUSES, Facts, Item
 
@@ -15,29 +16,45 @@ def summary(facts: Facts, items: Sequence[Item]) -> str:
         f"labels {facts.scale['native_min']:g} to {facts.scale['native_max']:g}, "
         f"signed = {factor:g} x native {offset:+g}",
         "",
-        *_rows(("items", "status", "meaning"), _statuses(facts)),
+        *rows(("items", "status", "limit", "meaning"), _statuses(facts)),
         "",
-        *_rows(("items", "split", "clips", "groups", "valence", "arousal"), _splits(usable)),
+        *rows(("items", "split", "clips", "groups", "valence", "arousal"), _splits(usable)),
         "",
         f"split: {facts.split['rule']}, seed {facts.split['seed']}, list {facts.split['sha256'][:16]}",
+        *(f"note: {note}" for note in facts.layout.get("notes", ())),
+        *_deviations(facts),
     ]
     return "\n".join(lines)
 
 
 def _statuses(facts: Facts) -> list[tuple[str, ...]]:
+    limits = {status: f"{share:.4g}" for status, share in facts.limits.items()}
     return [
-        (str(facts.counts[status]), status, STATUSES[status]) for status in STATUSES if status in facts.counts
+        (str(facts.counts[status]), status, limits.get(status, "-"), STATUSES[status])
+        for status in STATUSES
+        if status in facts.counts
     ]
+
+
+def _deviations(facts: Facts) -> Iterator[str]:
+    """Warn of each count that is not the published one; the run goes on."""
+    if facts.deviations is None:
+        yield f"counts: not compared with published ones, {facts.data} data"
+        return
+    for one in facts.deviations:
+        yield "warning: {what}: {found:,} found, {expected:,} expected [{source}]".format(**one)
+    if not facts.deviations:
+        yield "counts: as published, as far as they could be compared"
 
 
 def _splits(usable: Sequence[Item]) -> list[tuple[str, ...]]:
     counts = Counter(item.split for item in usable)
-    rows = []
+    table = []
     for split in filter(counts.get, SPLITS):
         items = [item for item in usable if item.split == split]
         clips, groups = ({getattr(item, name) for item in items} - {""} for name in ("clip", "group"))
         means = (sum(getattr(item, axis) for item in items) / len(items) for axis in ("valence", "arousal"))
-        rows.append(
+        table.append(
             (
                 str(len(items)),
                 split,
@@ -46,16 +63,18 @@ def _splits(usable: Sequence[Item]) -> list[tuple[str, ...]]:
                 *(f"{m:+.3f}" for m in means),
             )
         )
-    return rows
+    return table
 
 
-def _rows(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    """Align columns: the first to the right, the others to the left."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+def rows(head: Sequence[str], body: Sequence[Sequence[str]]) -> list[str]:
+    """Align columns of text: numbers to the right, words to the left."""
+    columns = list(zip(head, *body, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    numeric = [all(re.fullmatch(r"[-\d.,()]*", cell) for cell in column[1:]) for column in columns]
     return [
         "  ".join(
-            cell.rjust(width) if place == 0 else cell.ljust(width)
-            for place, (cell, width) in enumerate(cells)
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(cells, widths, numeric, strict=True)
         ).rstrip()
-        for cells in (zip(row, widths, strict=True) for row in (head, *rows))
+        for cells in (head, *body)
     ]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from figures import tables, verdicts
 from figures.labels import label, ordered
 from figures.tables import Block, Column
-from hocp.contracts import files, published, record
+from hocp.contracts import files, manifest, published, record
 from hocp.contracts.published import DIMENSIONS, METRICS, Cell, Published
 
 COLUMNS = (
@@ -37,11 +37,22 @@ def main(dataset: str, doc: str | None, argv: Sequence[str] | None = None) -> No
     parser = tables.parser(doc)
     parser.add_argument("--runs", required=True, metavar="CSV", help="all runs' metrics (hocp score)")
     parser.add_argument("--published", metavar="YAML", help="default: results/published/paper.yaml")
+    parser.add_argument("--facts", metavar="JSON", help="manifest.json of the data set, for a note")
     args = parser.parse_args(argv)
     known = published.load(args.published)
     data, ours = read_runs(args.runs, dataset)
     rows = compare(known.cells(dataset), ours, data=data)
-    tables.write(args.out, COLUMNS, rows, blocks=[wide(rows, dataset, known)], inputs=tables.inputs_of(args))
+    notes = [usable(manifest.read_facts(args.facts))] if args.facts else []
+    block = tables.with_notes(wide(rows, dataset, known), *notes)
+    tables.write(args.out, COLUMNS, rows, blocks=[block], inputs=tables.inputs_of(args))
+
+
+def usable(facts: manifest.Facts) -> str:
+    """A note on how much of the data set the numbers are made from."""
+    wrong = len(facts.deviations or ())
+    differ = "count is not the published one" if wrong == 1 else "counts are not the published ones"
+    counts = f" {wrong} {differ}: see the table of the data sets." if wrong else ""
+    return f"{facts.release}: {facts.usable:,} of {facts.items:,} items are usable.{counts}"
 
 
 def read_runs(path: str | Path, dataset: str) -> tuple[str, dict[tuple[str, str, str], Ours]]:

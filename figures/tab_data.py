@@ -108,6 +108,9 @@ def _facts(one: Prepared) -> Iterator[Fact]:
     for status, meaning in manifest.STATUSES.items():
         if counts[status]:
             yield "status", status, counts[status], "images or frames", meaning
+    for differs in facts.deviations or ():
+        note = f"{differs['expected']:,} expected [{differs['source']}]"
+        yield "deviation", differs["what"], differs["found"], "", note
     yield from _splits(usable)
     yield "crop", "side", facts.crop["side"], "px", ""
     yield "frames", "step", facts.frame_step, "frames", ""
@@ -172,8 +175,21 @@ def wide(rows: Sequence[Mapping[str, str]]) -> list[Block]:
             "the true state of the generated face, in one frame or in a window of frames; no network is "
             "involved. Single images have no window."
         )
+    notes += _deviations(rows)
     facts = Block(title="Prepared data sets", columns=columns, rows=body, notes=notes)
     return [facts, _statuses(rows, datasets, columns)]
+
+
+def _deviations(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """A note on the counts that are not the published ones, a data set each."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        if row["quantity"] == "deviation":
+            found.setdefault(row["dataset"], []).append(f"{row['value']} {row['part']}, {row['note']}")
+    return [
+        f"{label('datasets', dataset).name} differs from the published counts: {'; '.join(texts)}."
+        for dataset, texts in found.items()
+    ]
 
 
 def _statuses(rows: Sequence[Mapping[str, str]], datasets: Sequence[str], columns: Sequence[Column]) -> Block:

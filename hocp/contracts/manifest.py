@@ -4,8 +4,8 @@ Items that could not be used stay in the manifest with the status that says why;
 have a `row` in ``crops.h5:/crops``, a uint8 array of shape (items, side, side, 3), RGB.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ class Item:
             raise ValueError(f"item {self.item!r}: a usable item without split, expected {', '.join(SPLITS)}")
 
 
-COLUMNS = tuple(field.name for field in fields(Item))
+COLUMNS = tuple(one.name for one in fields(Item))
 _INTEGERS = ("frame", "row", "expression")
 _FLOATS = ("valence", "arousal")
 
@@ -177,6 +177,13 @@ class Facts:
         Archive or file read -> SHA-256.
     manifest_sha256, crops_sha256 : str
         Of the two other files.
+    layout : dict
+        What discovery matched: ``variants`` of the layout, ``lists``, ``counts`` and ``notes``.
+    limits : dict
+        Status -> share of all items that was allowed.
+    deviations : list of dict or None
+        ``what``, ``expected``, ``found``, ``source`` of each count that is not the published one; None where
+        counts were not compared, as for generated data.
     """
 
     dataset: str
@@ -191,6 +198,19 @@ class Facts:
     sources: Mapping[str, str]
     manifest_sha256: str
     crops_sha256: str
+    layout: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
+    deviations: Sequence[Mapping[str, Any]] | None = None
+
+    @property
+    def items(self) -> int:
+        """All items, usable or not."""
+        return sum(self.counts.values())
+
+    @property
+    def usable(self) -> int:
+        """Items with a crop and both labels."""
+        return sum(self.counts.get(status, 0) for status in USABLE)
 
     def __post_init__(self):
         if self.data not in ("generated", "licensed"):

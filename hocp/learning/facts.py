@@ -61,6 +61,10 @@ def of_data(data: Prepared) -> dict[str, Any]:
         "manifest_sha256": facts.manifest_sha256,
         "crops_sha256": facts.crops_sha256,
         "counts": dict(facts.counts),
+        "items": facts.items,
+        "usable": facts.usable,
+        "limits": dict(facts.limits),
+        "deviations": facts.deviations,
     }
 
 

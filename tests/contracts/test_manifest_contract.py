@@ -103,6 +103,11 @@ FACTS = Facts(
 def test_facts_round_trip(tmp_path):
     manifest.write_facts(tmp_path / "manifest.json", FACTS)
     assert manifest.read_facts(tmp_path / "manifest.json") == FACTS
+    deviations = [{"what": "segments", "expected": 538, "found": 537, "source": "paper"}]
+    counts = {"ok": 3, "box_clamped": 2, "img_empty": 4}
+    more = replace(FACTS, limits={"img_empty": 0.01}, deviations=deviations, counts=counts)
+    manifest.write_facts(tmp_path / "more.json", more)
+    assert manifest.read_facts(tmp_path / "more.json") == more and (more.items, more.usable) == (9, 5)
 
 
 @pytest.mark.parametrize(

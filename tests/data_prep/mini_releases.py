@@ -119,6 +119,22 @@ def affectnet_2017(
     write(folder, f"{lists}/validation.csv", "\n".join(",".join(line) for line in good[images - held :]))
 
 
+def affectnet_automatic(
+    folder: Path,
+    *,
+    images: int = 20,
+    home: str = "Automatically_Annotated_Images",
+    place: str = "Automatically_annotated_file_list/automatically_annotated.csv",
+    rows: list[list[str]] | None = None,
+) -> None:
+    """The automatic part: one list with a header, images beside it; numbers 500 and on."""
+    numbers = range(500, 500 + images)
+    for number in numbers:
+        write(folder, f"{home}/{image_name(number)}", encode(ramp(blue=number % 250)))
+    lines = [row(image_name(number), expression=number % 8) for number in numbers] + (rows or [])
+    write(folder, place, "\n".join([COLUMNS, *(",".join(line) for line in lines)]))
+
+
 def npy(value, dtype=None) -> bytes:
     file = io.BytesIO()
     np.save(file, np.asarray(value, dtype))

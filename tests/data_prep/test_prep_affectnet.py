@@ -166,7 +166,7 @@ def test_missing_parts_stop_with_what_to_do(tmp_path):
     chosen = options("affectnet")
     for name, content, match in [
         ("empty/readme.txt", b"", "no AffectNet release recognised"),
-        ("rar/Manually_Annotated.part01.rar", b"Rar!", "unrar x Manually_Annotated.part01.rar"),
+        ("rar/Manually_Annotated.part01.rar", b"Rar!", "data_prep unpack .*rar --out DIR"),
         ("half/training.csv", ",".join(row("1/a.jpg")), "expected training.csv and validation.csv"),
     ]:
         write(tmp_path, name, content)

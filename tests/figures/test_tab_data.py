@@ -94,3 +94,13 @@ def test_licensed_data_have_no_generator(prepared):
         tab_data.main(arguments(prepared))
     tab_data.main(arguments(prepared, statement=False))
     assert "SEWA, licensed data" in (prepared / "tab_data.md").read_text()
+
+
+def test_counts_that_are_not_the_published_ones_are_noted(prepared):
+    place = prepared / "sewa" / "manifest.json"
+    deviations = [{"what": "segments", "expected": 538, "found": 537, "source": "paper"}]
+    manifest.write_facts(place, replace(manifest.read_facts(place), data="licensed", deviations=deviations))
+    tab_data.main(arguments(prepared, statement=False))
+    assert values(read_long(prepared / "tab_data"), "sewa")["deviation", "segments"] == "537"
+    said = "SEWA differs from the published counts: 537 segments, 538 expected [paper]."
+    assert said in (prepared / "tab_data.md").read_text()

@@ -1,13 +1,15 @@
 """The emotion tables: published and our numbers apart, generated data without verdict, seeds and folds."""
 
 import re
+from dataclasses import replace
 
+import figure_inputs
 import pytest
 from table_inputs import METHODS, pipe_rows, read_long, runs, write_runs
 
 from figures import tab_afew_va, tab_affectnet, tab_sewa, verdicts
 from figures.emotion_tables import read_runs
-from hocp.contracts import published
+from hocp.contracts import manifest, published
 
 COMMANDS = {"affectnet": tab_affectnet, "sewa": tab_sewa, "afew_va": tab_afew_va}
 
@@ -158,3 +160,20 @@ def test_all_methods_of_the_suite_are_known_to_the_paper_or_marked_ours(tmp_path
     for dataset, methods in METHODS.items():
         known = {cell.method for cell in published.load().cells(dataset)}
         assert set(methods) - known <= {"hocp_lasso"}
+
+
+def test_note_says_how_much_of_the_data_set_is_usable(tmp_path):
+    figure_inputs.write_dataset(tmp_path / "sewa", "sewa")
+    place = tmp_path / "sewa" / "manifest.json"
+    counts = {"ok": 1200, "box_clamped": 34, "img_empty": 6}
+    facts = replace(manifest.read_facts(place), release="SEWA Basic", counts=counts)
+    manifest.write_facts(place, facts)
+    command = ["--runs", write_runs(tmp_path / "runs.csv", runs("sewa")), "--facts", str(place)]
+    tab_sewa.main([*command, "--out", str(tmp_path / "tab_sewa")])
+    text = (tmp_path / "tab_sewa.md").read_text()
+    assert "SEWA Basic: 1,234 of 1,240 items are usable." in text and "not the published" not in text
+    deviations = [{"what": "segments", "expected": 538, "found": 537, "source": "paper"}]
+    manifest.write_facts(place, replace(facts, data="licensed", deviations=deviations))
+    tab_sewa.main([*command, "--out", str(tmp_path / "tab_sewa")])
+    said = "1,240 items are usable. 1 count is not the published one: see the table of the data sets."
+    assert said in (tmp_path / "tab_sewa.md").read_text()

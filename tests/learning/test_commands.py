@@ -41,6 +41,7 @@ def test_the_record_tells_what_was_done(run_folder, affectnet):
     assert known["predictions_sha256"] == files.sha256(run_folder / "predictions.npz")
     assert known["data"]["crops_sha256"] == files.sha256(affectnet / "crops.h5")
     assert known["items"] == {"train": 48, "val": 16, "test": 24}
+    assert (known["data"]["items"], known["data"]["usable"]) == (89, 88)  # one has no image
     assert known["train"]["steps"] == 6 and known["train"]["resumed"] == []
     network = start.fresh(SPEC)
     assert known["network"]["parameters"] == sum(p.numel() for p in network.parameters())

@@ -1,6 +1,5 @@
 """The graph of jobs: what each target asks for, and that a rule lists the code it runs."""
 
-import json
 import re
 import subprocess
 import sys
@@ -44,15 +43,17 @@ def test_licensed_data_are_not_generated(folder, tmp_path):
         rules.replace("missing_releases(CONFIG", "str('') and (CONFIG")
     )
     (tmp_path / "there").mkdir()
-    places = json.dumps(
-        {"licensed": dict.fromkeys(("affectnet", "sewa", "afew_va"), str(tmp_path / "there"))}
+    changes = tmp_path / "changes.yaml"
+    places = dict.fromkeys(("affectnet", "sewa", "afew_va"), str(tmp_path / "there"))
+    limits = {"dup_content": 0.25, "frame_gap": 0.02}
+    changes.write_text(
+        yaml.safe_dump({"data": {"licensed": places, "prepare": {"sewa": {"limits": limits}}}})
     )
-    answer = suite.snakemake(
-        unchecked, "-n", "-p", "data", "--configfile", "config/paper.yaml", "--config", f"data={places}"
-    )
+    answer = suite.snakemake(unchecked, "-n", "-p", "data", "--configfile", "config/paper.yaml", str(changes))
     assert answer.returncode == 0, answer.stdout
     assert suite.jobs(answer.stdout) == {"prepare": 3, "data": 1}
     assert answer.stdout.count("--data licensed") == 3
+    assert answer.stdout.count("--limit dup_content=0.25 --limit frame_gap=0.02") == 1
 
 
 @pytest.mark.parametrize("target", ["data", "train", "bench", "tables", "figures", "report"])

@@ -93,8 +93,17 @@ def dataset_of(run):
 
 
 def options(values):
-    """Options of a command from a mapping, values as YAML writes them: frame_step=5 gives --frame-step 5."""
-    return " ".join(f"--{name.replace('_', '-')} {json.dumps(value)}" for name, value in values.items())
+    """Options of a command from a mapping, values as YAML writes them: frame_step=5 gives --frame-step 5, and
+    limits={dup_key: 0.1} gives --limit dup_key=0.1."""
+    single = {name: value for name, value in values.items() if not isinstance(value, dict)}
+    given = [f"--{name.replace('_', '-')} {json.dumps(value)}" for name, value in single.items()]
+    given += [
+        f"--{name.removesuffix('s')} {key}={value}"
+        for name, several in values.items()
+        if name not in single
+        for key, value in several.items()
+    ]
+    return " ".join(given)
 
 
 def takes_files(inputs, names):

@@ -38,13 +38,16 @@ rule claims:
         "python -m figures.claims --out {output[0]:q} {params.files} > {log:q} 2>&1"
 
 
+#: Data set -> its facts: a table of valence and arousal says how much of the data set is usable.
+FACTS = {name: expand(rules.prepare.output.facts, dataset=name) for name in DATASETS}
+
 #: Table -> what it reads, each file under the name of the option that takes it.
 TABLES = {
     "tab_claims": {"claims": CLAIMS, "published": PUBLISHED},
     "tab_audit": {"published": PUBLISHED},
-    "tab_affectnet": {"runs": RUNS, "published": PUBLISHED},
-    "tab_sewa": {"runs": RUNS, "published": PUBLISHED},
-    "tab_afew_va": {"runs": RUNS, "published": PUBLISHED},
+    "tab_affectnet": {"runs": RUNS, "published": PUBLISHED, "facts": FACTS["affectnet"]},
+    "tab_sewa": {"runs": RUNS, "published": PUBLISHED, "facts": FACTS["sewa"]},
+    "tab_afew_va": {"runs": RUNS, "published": PUBLISHED, "facts": FACTS["afew_va"]},
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
     "tab_cifar": {"cost": COST, "published": PUBLISHED},
     "tab_layers": {"layers": LAYERS},
