@@ -90,8 +90,7 @@ def _batches(part: str, folders: dict[str, dict[int, str]]) -> Iterator[Batch]:
 
 
 def _face(face: Face, tree: Tree, stem: str, options: argparse.Namespace) -> Face:
-    face.expression = int(_scalar(tree, f"{stem}_exp.npy", "expression"))
-    face.stratum = str(face.expression)
+    face.expression = _scalar(tree, f"{stem}_exp.npy", "expression")
     face.valence = _scalar(tree, f"{stem}_val.npy", "valence")
     face.arousal = _scalar(tree, f"{stem}_aro.npy", "arousal")
     checked(face)

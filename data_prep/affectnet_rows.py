@@ -12,6 +12,8 @@ from data_prep.labels import number
 from data_prep.record import Box, Quarantine
 from data_prep.tree import Tree
 
+PATH = 1000  # characters of an image's path; official ones have some 65
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -49,7 +51,8 @@ class Row:
         try:
             x, y, width, height = (number(text, "box") for text in texts)
         except Quarantine as reason:
-            raise Quarantine("box_bad", f"box is {', '.join(texts)}: {reason.note}") from None
+            shown = ", ".join(text[:40] if text.isprintable() else repr(text[:40]) for text in texts)
+            raise Quarantine("box_bad", f"box is {shown}: {reason.note}") from None
         return Box(x, y, x + width, y + height)
 
     def points(self) -> np.ndarray:
@@ -86,25 +89,32 @@ def texts(tree: Tree, path: str) -> Iterator[tuple[int, tuple[str, ...]]]:
     ------
     line : int
     fields : tuple of str
-        Nine; none for a row with another number of fields.
+        Nine; none for a row with another number of fields, or whose path is none.
 
     Raises
     ------
     ValueError
-        If the csv parser gives up; names the line.
+        If a line is too long for a list.
     """
     with tree.lines(path) as lines:
-        reader = csv.reader(lines)
-        try:
-            for fields in reader:
-                if len(fields) == 8 + 136:
-                    fields = [*fields[:5], ";".join(fields[5:141]), *fields[141:]]
-                if reader.line_num == 1 and len(fields) != 9:
-                    return
-                if fields and not (reader.line_num == 1 and _is_header(fields)):
-                    yield reader.line_num, tuple(fields) if len(fields) == 9 else ()
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {reader.line_num}: not a list of AffectNet: {error}") from None
+        for number, line in enumerate(lines, start=1):
+            fields = _fields(line)
+            if number == 1 and len(fields) != 9:
+                return
+            if fields and not (number == 1 and _is_header(fields)):
+                whole = len(fields) == 9 and len(fields[0]) <= PATH and fields[0].isprintable()
+                yield number, tuple(fields) if whole else ()
+
+
+def _fields(line: str) -> list[str]:
+    """Fields of one line, read alone: a quote left open must not swallow the rows behind it."""
+    try:
+        fields = next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return [line[:40]]
+    if len(fields) == 8 + 136:
+        fields = [*fields[:5], ";".join(fields[5:141]), *fields[141:]]
+    return fields
 
 
 def _is_header(fields: list[str]) -> bool:

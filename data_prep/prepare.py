@@ -46,6 +46,9 @@ class Work:
             height, width = picture.pixels.shape[:2]
             face.content = picture.content
             inside = faces.inside(box, width, height)
+            aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
+            region = faces.square(inside, margin=self.options.margin, aspect=aspect)
+            face.crop = faces.cut(picture.pixels, region, self.side)
         except Quarantine as reason:
             face.quarantine(reason)
             return
@@ -55,9 +58,6 @@ class Work:
         if inside != box:
             face.status = "box_clamped"
             face.remark("box ({:g}, {:g}, {:g}, {:g}) leaves the image".format(*box))
-        aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
-        region = faces.square(inside, margin=self.options.margin, aspect=aspect)
-        face.crop = faces.cut(picture.pixels, region, self.side)
 
 
 def prepare(
@@ -91,10 +91,11 @@ def prepare(
     Raises
     ------
     ValueError
-        If the release is not recognised, incomplete, or holds no usable item.
+        If the release is not recognised, incomplete, or holds no usable item; if `out` is something else.
     """
     if data == "licensed" and (Path(source) / "lookalike.json").exists():
         raise ValueError(f"{source}: generated data (it has a lookalike.json); expected the licensed release")
+    _leave_alone(Path(out).resolve(), Path(source).resolve())
     reader, tree = READERS[dataset], Tree(source)
     release = reader.locate(tree, options)
     sources = archive.checksums({path: tree.place(path) for path in release.archives})
@@ -121,6 +122,14 @@ def prepare(
             split=dict(plan.rule),
             sources={**sources, **_pictures(found)},
         )
+
+
+def _leave_alone(out: Path, source: Path) -> None:
+    """Refuse to put the result in the place of anything but an older result, which it would remove."""
+    ours = {pack.CROPS, pack.MANIFEST, pack.FACTS}
+    others = out.exists() and (not out.is_dir() or any(path.name not in ours for path in out.iterdir()))
+    if others or out == source or out in source.parents:
+        raise ValueError(f"{out}: holds other files, which the result would replace; name another folder as --out")
 
 
 def _progress(stream: Iterable[Face], dataset: str) -> Iterable[Face]:

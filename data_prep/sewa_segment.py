@@ -12,7 +12,8 @@ from data_prep.archive import is_zip
 from data_prep.record import Box, Face, Picture, Quarantine
 from data_prep.tree import Tree
 
-VIDEO_BYTES = 2 << 30
+VIDEO_BYTES = 160 << 20  # held in memory; the longest official segment has some 13 MB [inferred]
+TEXT_BYTES = 1 << 16  # of metadata.ini
 LONGEST = 100_000  # frames; the longest official segment has 5,321
 TOLERANCE = 1  # frames that a video may have more than its name says
 RATE = 50.0  # frames a second that every container states, though the cameras gave 20 to 30
@@ -103,10 +104,10 @@ class Segment:
     def _culture(self, tree: Tree) -> str:
         """Culture as `metadata.ini` has it; else the code in the name, which sources decode in three ways."""
         try:
-            text = tree.read(self.files["metadata"]).decode("utf-8-sig", errors="replace")
+            text = tree.read(self.files["metadata"], limit=TEXT_BYTES).decode("utf-8-sig", errors="replace")
         except (KeyError, OSError, ValueError):
             text = ""
-        match = re.search(r"^\s*culture\s*[=:]\s*(\S.*)$", text, re.IGNORECASE | re.MULTILINE)
+        match = re.search(r"^[ \t]*culture[ \t]*[=:][ \t]*(\S.{0,80})$", text, re.IGNORECASE | re.MULTILINE)
         return match[1].strip() if match else NAME.fullmatch(self.name)["culture"]
 
     def _film(self, kept: list[Face], boxes: Mapping[int, Box], tree: Tree, step: int) -> Iterator[Face]:
