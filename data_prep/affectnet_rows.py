@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TextIO
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from data_prep.record import Box, Quarantine
 from data_prep.tree import Tree
 
 PATH = 1000  # characters of an image's path; official ones have some 65
+LINE = 1 << 20  # characters of a line; official ones have some 1,500
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +99,28 @@ def texts(tree: Tree, path: str) -> Iterator[tuple[int, tuple[str, ...]]]:
         If a line is too long for a list.
     """
     with tree.lines(path) as lines:
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(bounded(lines, path), start=1):
             fields = _fields(line)
             if number == 1 and len(fields) != 9:
                 return
             if fields and not (number == 1 and _is_header(fields)):
                 whole = len(fields) == 9 and len(fields[0]) <= PATH and fields[0].isprintable()
                 yield number, tuple(fields) if whole else ()
+
+
+def bounded(text: TextIO, path: str) -> Iterator[str]:
+    """
+    Yield lines; a file without line ends must not fill the memory.
+
+    Raises
+    ------
+    ValueError
+        If a line is longer than `LINE`.
+    """
+    while line := text.readline(LINE):
+        if len(line) == LINE:
+            raise ValueError(f"{path}: a line of more than {LINE} characters; expected a list")
+        yield line
 
 
 def _fields(line: str) -> list[str]:

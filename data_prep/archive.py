@@ -11,8 +11,6 @@ from hocp.contracts import files
 MEMBERS = 2_000_000  # no release comes near
 RATIO = 200  # text compresses 20-fold, labels that hardly move perhaps 60-fold; a bomb 1,000-fold
 HARMLESS = 64 << 20  # bytes: below this an archive may unpack to any multiple of its size
-# Separators and drives of Windows, control characters, and bytes of a name that are no text.
-_ODD = re.compile(r"[\\\x00-\x1f\x7f\ud800-\udfff]|^[A-Za-z]:")
 
 
 def is_zip(path: str) -> bool:
@@ -27,9 +25,9 @@ def split(path: str) -> tuple[str, str]:
 
 
 def unsafe(name: str) -> bool:
-    """Whether a name is absolute, climbs, or is read differently elsewhere: on other systems, in a table."""
+    """Whether a name is absolute, climbs, or is read differently on other systems."""
     parts = name.split("/")
-    return not name or name.startswith("/") or ".." in parts or bool(_ODD.search(name))
+    return not name or name.startswith("/") or ".." in parts or bool(re.search(r"[\\\0]|^[A-Za-z]:", name))
 
 
 def inspect(opened: zipfile.ZipFile) -> None:

@@ -7,6 +7,7 @@ a killed run leaves nothing behind, and a release of a million files costs no in
 
 import io
 import os
+import re
 import stat
 import zipfile
 import zlib
@@ -19,7 +20,7 @@ from typing import TextIO
 from data_prep.archive import inspect, is_zip, split, unsafe
 
 LIMIT = 64 << 20  # bytes of one file, unless the caller allows more
-LINE = 1 << 20  # characters of a line of a list; official ones have some 1,500
+_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, and bytes that are no UTF-8
 
 
 class Tree:
@@ -56,8 +57,8 @@ class Tree:
             seen.add((here.st_dev, here.st_ino))
             prefix = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
             paths = (str(prefix / name) for name in names)
-            # No pipes or devices, which could block for ever, and no names that no release has.
-            yield from (path for path in paths if not unsafe(path) and _is(self.root / path, stat.S_ISREG))
+            # No pipes or devices, which could block for ever, and no names that no table can hold.
+            yield from (path for path in paths if not _ODD.search(path) and _is(self.root / path, stat.S_ISREG))
 
     def everything(self) -> Iterator[str]:
         """Paths of all files, those inside archives too."""
@@ -96,25 +97,19 @@ class Tree:
         if member:
             return self._member(archive, member, limit)
         place = self.place(path)
-        if not place.is_file():  # nor a pipe or device
+        if not place.is_file():  # nor a pipe or device, which could block for ever
             raise FileNotFoundError(f"{place}: no such file")
         if place.stat().st_size > limit:
             raise ValueError(f"{place}: {place.stat().st_size} bytes, expected at most {limit}")
         return place.read_bytes()
 
     @contextmanager
-    def lines(self, path: str) -> Iterator[Iterator[str]]:
-        """Open a list too large to hold; unreadable bytes become question marks, a BOM is skipped.
-
-        Raises
-        ------
-        ValueError
-            If a line is longer than `LINE`.
-        """
+    def lines(self, path: str) -> Iterator[TextIO]:
+        """Open a list too large to hold; unreadable bytes become question marks, a BOM is skipped."""
         archive, member = split(path)
         opened = self._open(archive).open(member) if member else self.place(path).open("rb")
         with io.TextIOWrapper(opened, "utf-8-sig", errors="replace", newline="") as text:
-            yield _short(text, path)
+            yield text
 
     def _member(self, archive: str, member: str, limit: int) -> bytes:
         opened = self._open(archive)
@@ -143,16 +138,6 @@ class Tree:
                 old.close()
             self._archives = {archive: opened}
         return self._archives[archive]
-
-
-def _short(text: TextIO, path: str) -> Iterator[str]:
-    """Yield lines; a file without line ends must not fill the memory."""
-    number = 0
-    while line := text.readline(LINE):
-        number += 1
-        if len(line) == LINE:
-            raise ValueError(f"{path}, line {number}: more than {LINE} characters; expected a list")
-        yield line
 
 
 def _is(place: Path, kind: Callable[[int], bool]) -> bool:

@@ -5,6 +5,9 @@ import os
 import time
 from pathlib import Path
 
+# The first is the default.
+RELEASES = {"affectnet": ("2017", "2021")}
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe the command's options."""
@@ -19,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--processes", type=int, default=os.cpu_count() or 1, help="does not change the result"
     )
     parser.add_argument(
-        "--release", choices=("2017", "2021"), default="2017", help="of AffectNet (default 2017)"
+        "--release", choices=RELEASES["affectnet"], default="2017", help="of AffectNet (default 2017)"
     )
     sizes = parser.add_argument_group("sizes")
     sizes.add_argument("--images", type=int, default=4000, help="AffectNet: images in all (default 4000)")

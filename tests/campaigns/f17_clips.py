@@ -84,7 +84,7 @@ def rows_missing(rng: random.Random, folder: Path) -> str:
     return sewa(rng, folder, arousal="\n".join(lines[:start] + lines[start + 4 :]))
 
 
-@KINDS.kind("two rows for a frame", "dup_key")
+@KINDS.kind("two rows for a frame", "dup_key", "dup_key+ok")
 def rows_twice(rng: random.Random, folder: Path) -> str:
     lines = mini.table(mini.raters(FRAMES, 0.4)).splitlines()
     again = rng.randint(2, FRAMES)
@@ -214,16 +214,16 @@ def no_file(rng: random.Random, folder: Path) -> str:
     name = mini.segment(folder, 2, frames=FRAMES, video=b"")
     place = folder / name / f"{name}.avi"
     place.unlink()
-    match rng.choice(("pipe", "folder", "terabyte", "device")):
+    match rng.choice(("pipe", "folder", "gigabyte", "terabyte", "device")):
         case "pipe":
             os.mkfifo(place)
         case "folder":
             place.mkdir()
         case "device":
             place.symlink_to("/dev/zero")
-        case "terabyte":
+        case size:
             place.write_bytes(b"RIFF\0\0\0\0AVI ")
-            os.truncate(place, 1 << 40)
+            os.truncate(place, 1 << (40 if size == "terabyte" else 30))
     return of_release("sewa", folder)
 
 

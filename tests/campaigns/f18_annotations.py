@@ -13,7 +13,7 @@ from tests.campaigns import annotation_files as make
 from tests.campaigns.annotation_files import Lists, arrays, clip, entry, field, npy, segment
 from tests.campaigns.case import Case
 from tests.campaigns.kinds import Kinds
-from tests.campaigns.outcomes import coarse, of_release
+from tests.campaigns.outcomes import coarse, mixtures, of_release
 from tests.data_prep import mini_releases as mini
 
 FAULT, TITLE, SIZE = "F18", "Annotations", 3000
@@ -313,7 +313,7 @@ choice("SEWA: value is absent", ABSENT, cell, "label_null+ok")
 choice("SEWA: mean out of range", ("99", "-50", "1e308", "6"), cell, "label_range+ok")
 choice("SEWA: frame number is none", ("nan", "inf", "1e400", "abc", "", "2.5", "0x3", "\u0663", "1" * 5000),
        lambda text: partial(segment, arousal=make.table().replace("\n3,", f"\n{text},")),
-       "label_null", "label_null+ok")  # fmt: skip
+       *mixtures("label_null", "ok", "dup_key"))  # fmt: skip
 
 
 def tabled(kind: str, *expected: str) -> Callable:
@@ -357,7 +357,7 @@ def ragged(rng: random.Random) -> str:
     return "\n".join(lines)
 
 
-@tabled("a frame twice", "dup_key")
+@tabled("a frame twice", "dup_key", "dup_key+ok")
 def frame_twice(rng: random.Random) -> str:
     return make.table() + f"\n{rng.randint(1, 6)},0.9,0.9,0.9,0.9,0.9"
 
@@ -367,7 +367,7 @@ def scales(rng: random.Random) -> str:
     return mini.table(mini.raters(make.FRAMES, rng.choice((0.4, 50.0, 1.09))))
 
 
-@tabled("5 MB of rows", "label_null", "ok", "dup_key")
+@tabled("5 MB of rows", *mixtures("label_null", "ok", "dup_key", "label_range"))
 def many_rows(rng: random.Random) -> str:
     row = rng.choice(("1,1\n", "{},1\n", ",,\n", "\n"))
     return "".join(row.format(number) for number in range(5_000_000 // len(row)))

@@ -21,11 +21,11 @@ from tests.data_prep.mini_releases import prepared
 
 FAULT, TITLE, SIZE = "planted", "Faults planted in look-alikes", 0
 ROOT = Path(__file__).resolve().parents[2]
-#: Release -> options of the generator that make it small; of those not named here, the generator's own.
+#: Release -> options of the generator that make it small; of those not named here, those of its data set.
 SIZES = {
-    "affectnet 2017": "--images 120 --side-max 120",
+    "affectnet": "--images 120 --side-max 120",
     "affectnet 2021": "--images 60",
-    "sewa": "--segments 12 --subjects 10 --seconds 0.8",
+    "sewa": "--segments 12 --subjects 10 --seconds 1",
     "afew_va": "--clips 15 --frames-min 6 --frames-max 7",
 }
 #: What an item without a planted fault may be: classes 8 to 10 are no fault of AffectNet's.
@@ -47,25 +47,24 @@ def releases() -> list[str]:
     """All releases that the generator knows."""
     parser = argparse.ArgumentParser()
     cli.add_arguments(parser)
-    choices = {action.dest: action.choices for action in parser._actions}
-    years = {"affectnet": choices["release"]}
-    names = [name for name in choices["dataset"] if name != "sheet"]
-    return [" ".join((name, year)).strip() for name in names for year in years.get(name, ("",))]
+    (datasets,) = (action.choices for action in parser._actions if action.dest == "dataset")
+    return [" ".join((name, which)).strip() for name in datasets if name != "sheet" for which in cli.RELEASES.get(name, ("",))]
 
 
 @cache
 def read(release: str, seed: int) -> tuple[list[dict[str, Any]], dict[str, Item]]:
     """Generate a release and prepare it; its planted faults, and its items."""
-    name, _, year = release.partition(" ")
-    command = [sys.executable, "-m", "data_prep", "lookalike", name, *(["--release", year] if year else [])]
+    name, _, which = release.partition(" ")
+    command = [sys.executable, "-m", "data_prep", "lookalike", name, *(["--release", which] if which else [])]
+    sizes = SIZES.get(release, SIZES.get(name, ""))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "raw"
         subprocess.run(
-            [*command, *SIZES.get(release, "").split(), "--seed", str(seed), "--processes", "1", "--out", folder],
+            [*command, *sizes.split(), "--seed", str(seed), "--processes", "1", "--out", folder],
             cwd=ROOT, check=True, capture_output=True,
         )  # fmt: skip
         statement = json.loads((folder / "lookalike.json").read_text("utf-8"))
-        steps = ["--frame-step", "1"] if name == "sewa" else []
+        steps = ["--frame-step", "1"] if release in ("sewa", "sewa basic") else []  # AVEC has labels at 10 Hz
         return statement["faults"], prepared(statement["dataset"], folder, *steps)
 
 
