@@ -1,4 +1,4 @@
-"""Image files to 8-bit RGB; what does not decode whole, or would take too much to, is refused with a reason."""
+"""Image files to 8-bit RGB; what does not decode whole, or would take too much, is refused with a reason."""
 
 import hashlib
 import io
@@ -14,7 +14,9 @@ from data_prep.tree import Tree
 # The formats that the releases hold. Every further decoder would be a door for hostile files.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
 # Of TIFF's many compressions, those in common use.
-TIFF_PACKINGS = ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "group3", "group4")
+TIFF_PACKINGS = (
+    "raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "group3", "group4",
+)  # fmt: skip
 PIXELS = 25_000_000  # largest image; the decoder takes 4 bytes for each, RGB 3, a progressive JPEG 8 more
 BYTES = 64 << 20  # largest file; the mean of AffectNet is 0.13 MB
 SCANS = 100  # of a JPEG file; 10 are usual, thousands keep a decoder busy for hours
@@ -108,7 +110,8 @@ def _rgb(image: Image.Image) -> Picture:
     for left, top in product(range(0, image.width, TILE), range(0, image.height, TILE)):
         right, bottom = min(left + TILE, image.width), min(top + TILE, image.height)
         whole = image.size == (right - left, bottom - top)
-        pixels[top:bottom, left:right] = _converted(image if whole else image.crop((left, top, right, bottom)))
+        part = image if whole else image.crop((left, top, right, bottom))
+        pixels[top:bottom, left:right] = _converted(part)
     return Picture(pixels, "" if image.mode == "RGB" else f"converted from mode {image.mode}")
 
 
@@ -129,7 +132,7 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
 
 
 def _named(path: str) -> str:
-    """A path of the release as it may stand in the manifest; hostile lists have paths of any length and character."""
+    """A path as it may stand in the manifest; hostile lists have paths of any length and character."""
     return path if path.isprintable() and len(path) <= 200 else repr(path[:100])
 
 

@@ -108,7 +108,9 @@ def prepare(
         usable = [face for face in found if face.row is not None]
         if not usable:
             raise ValueError(f"{source}: {len(found)} items, none usable: {_reasons(found)}")
-        scale, plan = reader.scale(usable), reader.plan(usable, options)
+        scale = reader.scale(usable)
+        usable = [face for face in usable if _on_scale(face, scale)]
+        plan = reader.plan(usable, options)
         return pack.finish(
             scratch,
             [_item(face, dataset, scale, plan) for face in found],
@@ -129,7 +131,7 @@ def _leave_alone(out: Path, source: Path) -> None:
     ours = {pack.CROPS, pack.MANIFEST, pack.FACTS}
     others = out.exists() and (not out.is_dir() or any(path.name not in ours for path in out.iterdir()))
     if others or out == source or out in source.parents:
-        raise ValueError(f"{out}: holds other files, which the result would replace; name another folder as --out")
+        raise ValueError(f"{out}: holds other files, which the result would replace; choose another --out")
 
 
 def _progress(stream: Iterable[Face], dataset: str) -> Iterable[Face]:
@@ -151,6 +153,22 @@ def _stored(stream: Iterable[Face], watch: Callable[[Face], None], crops: pack.C
     return found
 
 
+def _on_scale(face: Face, scale: Scale) -> bool:
+    """Whether both labels lie on the signed scale; a face whose labels do not is set aside."""
+    for what in ("valence", "arousal"):
+        native = getattr(face, what)
+        if abs(_signed(native, scale)) > 1:
+            note = f"{what} is {native:g}, beyond the scale of the others"
+            face.quarantine(Quarantine("label_range", note))
+            face.row = None
+            return False
+    return True
+
+
+def _signed(native: float, scale: Scale) -> float:
+    return round(scale.factor * native + scale.offset, 6)  # what the manifest keeps
+
+
 def _item(face: Face, dataset: str, scale: Scale, plan: Plan) -> manifest.Item:
     row = {name: getattr(face, name) for name in ("item", "group", "clip", "frame", "row", "status", "note")}
     if face.row is None:
@@ -158,8 +176,8 @@ def _item(face: Face, dataset: str, scale: Scale, plan: Plan) -> manifest.Item:
     return manifest.Item(
         dataset=dataset,
         split=plan.split[face.item],
-        valence=scale.factor * face.valence + scale.offset,
-        arousal=scale.factor * face.arousal + scale.offset,
+        valence=_signed(face.valence, scale),
+        arousal=_signed(face.arousal, scale),
         expression=face.expression,
         **row,
     )

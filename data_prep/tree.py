@@ -58,7 +58,8 @@ class Tree:
             prefix = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
             paths = (str(prefix / name) for name in names)
             # No pipes or devices, which could block for ever, and no names that no table can hold.
-            yield from (path for path in paths if not _ODD.search(path) and _is(self.root / path, stat.S_ISREG))
+            legible = (path for path in paths if not _ODD.search(path))
+            yield from (path for path in legible if _is(self.root / path, stat.S_ISREG))
 
     def everything(self) -> Iterator[str]:
         """Paths of all files, those inside archives too."""

@@ -9,7 +9,7 @@ import numpy as np
 from data_prep.record import Quarantine
 
 PIXELS = 1920 * 1088  # largest frame; the releases have 320 x 240 to 640 x 360
-# What the releases and the usual conversions of them hold. Every further decoder would be a door for hostile files.
+# What the releases and their usual conversions hold; every further decoder would be a door for hostile files.
 CODECS = ("mpeg4", "mjpeg", "h264", "msmpeg4", "msmpeg4v2", "mpeg1video", "mpeg2video")
 _BOUNDS = {"max_pixels": str(PIXELS)}  # asked by FFmpeg before it takes memory for a frame
 

@@ -64,12 +64,13 @@ def summary(rows: Sequence[Row], facts: Mapping[str, Any]) -> Block:
     versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
     limits = facts["limits"]
     notes = [
-        f"A case fails if an exception escapes, it ends otherwise than it must, takes more than {limits['seconds']} s "
-        f"or {limits['memory_mb']} MB, ends the process, or touches anything outside its folder.",
+        "A case fails if an exception escapes, it ends otherwise than it must, takes more than "
+        f"{limits['seconds']} s or {limits['memory_mb']} MB, ends the process, or touches anything outside its folder.",
         f"Size {facts['size']}, seed {facts['seed']}; slowest case {facts['slowest_case_seconds']:.1f} s. "
         f"Run with {versions}, commit {(facts['code']['commit'] or 'unknown')[:12]}.",
     ]
-    return Block(title="Fault campaigns", columns=columns, rows=[*cells, ["All", "", *_sums(rows)]], notes=notes)
+    cells.append(["All", "", *_sums(rows)])
+    return Block(title="Fault campaigns", columns=columns, rows=cells, notes=notes)
 
 
 def _sums(rows: Sequence[Row]) -> list[str]:
@@ -87,7 +88,9 @@ def kinds(rows: Iterable[Row], fault: str) -> Block:
     part = [row for row in rows if row["fault"] == fault]
     columns = [Column(name="Kind"), Column(name="Cases", align="r"), Column(name="Ended in")]
     columns += [Column(name=name, align="r") for name in ("Failures", "Peak memory, MB")]
-    cells = [[row["kind"], row["cases"], _brief(row["outcomes"]), row["failures"], row["peak_mb"]] for row in part]
+    cells = [
+        [row["kind"], row["cases"], _brief(row["outcomes"]), row["failures"], row["peak_mb"]] for row in part
+    ]
     return Block(title=f"{fault}: {part[0]['title'].lower()}", columns=columns, rows=cells)
 
 

@@ -1,7 +1,7 @@
 """What a configuration may hold at all, before its schema is asked: few values, of JSON's types, finite."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jsonschema
@@ -11,7 +11,8 @@ _TYPES = (str, int, float, bool, type(None), list, Mapping)
 
 
 def measure(config: Any) -> None:
-    """Walk a configuration and stop where it is none: a few lines of YAML's anchors can stand for billions of values.
+    """
+    Walk a configuration and stop where it is none: a few lines of YAML anchors stand for billions of values.
 
     Nothing may print, compare or copy it before this.
 
@@ -24,14 +25,14 @@ def measure(config: Any) -> None:
     while waiting:
         value, depth = waiting.pop()
         seen += 1
-        inner = [*value, *value.values()] if isinstance(value, Mapping) else value if isinstance(value, list) else []
+        inner = _inner(value)
         fault = (
             f"more than {VALUES} values" if seen + len(waiting) + len(inner) > VALUES
             else f"more than {DEPTH} levels" if depth > DEPTH
             else "no keys at top level" if depth == 1 and not isinstance(value, Mapping)
             else f"a text of {len(value)} characters" if isinstance(value, str) and len(value) > LETTERS
             else f"a value of type {type(value).__name__}" if not isinstance(value, _TYPES)
-            else "a key that is no text" if isinstance(value, Mapping) and not all(isinstance(k, str) for k in value)
+            else "a key that is no text" if isinstance(value, Mapping) and not _texts(value)
             else ""
         )  # fmt: skip
         if fault:
@@ -39,8 +40,19 @@ def measure(config: Any) -> None:
         waiting += [(one, depth + 1) for one in inner]
 
 
+def _inner(value: Any) -> list[Any]:
+    """Keys and values of a mapping, members of a list."""
+    if isinstance(value, Mapping):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else []
+
+
+def _texts(keys: Iterable[Any]) -> bool:
+    return all(isinstance(key, str) for key in keys)
+
+
 def _whole(checker: Any, value: Any) -> bool:
-    """Whether it was written as a whole number; JSON Schema takes 2.0 for one, ranges and file names do not."""
+    """Whether it was written as a whole number; JSON Schema takes 2.0 for one, file names do not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 

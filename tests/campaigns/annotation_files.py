@@ -1,4 +1,4 @@
-"""Small releases around one annotation that is to be spoilt, and annotations that no publisher would write."""
+"""Small releases around one annotation that is spoilt, and annotations that no publisher would write."""
 
 import io
 import json

@@ -92,7 +92,7 @@ def glued(rng: random.Random) -> bytes:
 sounds("ending of another format", lambda rng: sample(rng.choice(FORMS)), "ok")
 _MODES = (("L", "PNG"), ("L", "JPEG"), ("P", "PNG"), ("RGBA", "PNG"), ("LA", "PNG"), ("1", "PNG"), ("1", "TIFF"),
           ("CMYK", "JPEG"), ("CMYK", "TIFF"), ("RGBA", "TIFF"), ("L", "BMP"), ("P", "BMP"), ("F", "TIFF"),
-          ("I", "TIFF"))  # fmt: skip
+          ("I", "TIFF"))
 sounds("grey, palette, alpha, CMYK", lambda rng: sample(*reversed(rng.choice(_MODES))), CONVERTED)
 
 
@@ -137,13 +137,13 @@ _TEXTS = (
     b"version https:" + b"//git-lfs\noid sha256:00", b"#!/bin/sh\ntouch ../../../owned\n", b"<svg><image href='/etc/passwd'/></svg>",
     b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(/etc/passwd) run\n", b"%PDF-1.7\n", b"P6 9 9 255\n",
     b"SIMPLE  =                    T / FITS", b"8BPS\0\1", b"icns", b"\x0a\x05\x01\x08", b"PK\3\4", b"RIFF\0\0\0\0WEBPVP8 ",
-)  # fmt: skip
+)
 sounds("a page, a script, another format", lambda rng: rng.choice(_TEXTS) + make.some_bytes(rng, 600), UNDECODABLE)
 _TAILS = (b"PK\3\4", b"<script>alert(1)</script>", b"%PDF-1.7 ", b"\x7fELF", b"Rar!\x1a\7\0")
 sounds("an image with a tail of another format",
-       lambda rng: sample(rng.choice(FORMS)) + rng.choice(_TAILS) + make.some_bytes(rng), "ok")  # fmt: skip
+       lambda rng: sample(rng.choice(FORMS)) + rng.choice(_TAILS) + make.some_bytes(rng), "ok")
 sounds("an image behind a head of another format",
-       lambda rng: rng.choice(_TAILS) + sample(rng.choice(FORMS)), UNDECODABLE)  # fmt: skip
+       lambda rng: rng.choice(_TAILS) + sample(rng.choice(FORMS)), UNDECODABLE)
 
 # Too large, too long --------------------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ def gigapixels(rng: random.Random) -> bytes:
 def largest(rng: random.Random) -> bytes:
     side = int(images.PIXELS**0.5)
     return make.png(side, side, depth=rng.choice((1, 8, 16)), colour=0) if rng.random() < 0.5 else make.png(
-        side, side, colour=rng.choice((2, 6)), depth=8)  # fmt: skip
+        side, side, colour=rng.choice((2, 6)), depth=8)
 
 
 @file("text or colour profile that unpacks to 300 MB", UNDECODABLE, "ok")
@@ -252,7 +252,7 @@ def bitmap(rng: random.Random) -> bytes:
         bits=rng.choice((0, 1, 2, 4, 8, 16, 24, 32, 64)), packing=rng.choice((0, 1, 2, 3, 4, 5, 6, 99)),
         colours=rng.choice((0, 2, 256, 0x7FFFFFFF, 0xFFFFFFFF)), offset=rng.choice((0, 14, 54, 1 << 31, 1 << 20)),
         data=rng.randbytes(300),
-    )  # fmt: skip
+    )
 
 
 @file("BMP whose runs jump over gigabytes", *ANY)
@@ -260,7 +260,7 @@ def runs(rng: random.Random) -> bytes:
     jumps = b"".join(bytes([0, 2, rng.randrange(256), 255]) for _ in range(rng.randint(1, 2000)))
     width = rng.choice((5000, 65535, images.PIXELS))
     return make.bmp(width, images.PIXELS // width, bits=rng.choice((4, 8)), packing=rng.choice((1, 2)),
-                    offset=54 + 1024, data=bytes(1024) + jumps)  # fmt: skip
+                    offset=54 + 1024, data=bytes(1024) + jumps)
 
 
 # JPEG -----------------------------------------------------------------------------------------------------
@@ -332,7 +332,7 @@ def no_file(rng: random.Random, folder: Path) -> str:
 
 
 _PATHS = ("../beside/secret.txt", "/etc/hostname", "a/../../x.png", "C:\\x.png", "\\\\host\\x", "", ".", "~/x.png",
-          "x" * 300 + ".png", "a\0b.png", "x.png/", "-rf", "$(touch owned).png", "http:/x/y.png")  # fmt: skip
+          "x" * 300 + ".png", "a\0b.png", "x.png/", "-rf", "$(touch owned).png", "http:/x/y.png")
 KINDS.add("a path that leads elsewhere", lambda rng, folder: of_image(folder, rng.choice(_PATHS)), MISSING)
 
 

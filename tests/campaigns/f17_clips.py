@@ -1,4 +1,4 @@
-"""F17: videos and frames that are cut, doubled, miscounted, or no videos, read by the readers of SEWA and AFEW-VA."""
+"""F17: videos and frames that are cut, doubled, miscounted, or none; by the readers of SEWA and AFEW-VA."""
 
 import os
 import random
@@ -150,7 +150,7 @@ videos("play list that names other files", lambda rng: rng.choice(make.PLAYLISTS
 _FORMS = (("matroska", "mpeg4"), ("mpegts", "mpeg2video"), ("flv", "flv"), ("mpeg", "mpeg1video"))
 videos("another container", lambda rng: make.contained(*rng.choice(_FORMS)), "img_undecodable")
 videos("an image, a page, noise", lambda rng: rng.choice((make.jpeg(), png(9, 9), b"<html>", some_bytes(rng))),
-       "img_undecodable")  # fmt: skip
+       "img_undecodable")
 
 
 @video("header of huge frames", "img_undecodable", "frame_gap", "ok", "frame_gap+ok")
@@ -185,7 +185,7 @@ def lies(rng: random.Random) -> bytes:
             {"extra": make.riff(b"LIST", b"strl") * rng.randint(1, 5000)},
             {"extra": make.riff(b"vprp", rng.randbytes(68))},
         )
-    )  # fmt: skip
+    )
     return make.avi([make.jpeg()] * FRAMES, **lie)
 
 

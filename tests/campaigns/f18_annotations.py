@@ -1,4 +1,4 @@
-"""F18: labels and landmarks that are malformed, out of range, doubled, hostile, read by the readers of all releases."""
+"""F18: labels and landmarks that are malformed, out of range, doubled or hostile, in all releases."""
 
 import os
 import random
@@ -13,7 +13,7 @@ from tests.campaigns import annotation_files as make
 from tests.campaigns.annotation_files import Lists, arrays, clip, entry, field, npy, segment
 from tests.campaigns.case import Case
 from tests.campaigns.kinds import Kinds
-from tests.campaigns.outcomes import coarse, mixtures, of_release
+from tests.campaigns.outcomes import coarse, mixtures, of_preparation, of_release
 from tests.data_prep import mini_releases as mini
 
 FAULT, TITLE, SIZE = "F18", "Annotations", 3000
@@ -39,24 +39,24 @@ for column in ("valence", "arousal", "expression"):
     choice(f"AffectNet list: {column} is no number", NO_NUMBERS, partial(field, column), "label_nan+ok")
     choice(f"AffectNet list: {column} is absent", ABSENT, partial(field, column), "label_null+ok")
 choice("AffectNet list: label out of range", ("1.5", "-1.001", "7", "1e308", "-3", "1.00001"), partial(field, "valence"),
-       "label_range+ok")  # fmt: skip
+       "label_range+ok")
 choice("AffectNet list: label -2", ("-2", "-2.0", "-2e0", " -2"), partial(field, "arousal"), "ok+va_missing")
 choice("AffectNet list: expression unknown or no whole number", ("11", "-1", "1.7", "-0.5", "1e300", "0.999999"),
-       partial(field, "expression"), "label_range+ok")  # fmt: skip
+       partial(field, "expression"), "label_range+ok")
 choice("AffectNet list: expression without a face", ("8", "9", "10", "10.0"), partial(field, "expression"),
-       "class_excluded+ok")  # fmt: skip
+       "class_excluded+ok")
 choice("AffectNet list: box is no number", (*NO_NUMBERS, *ABSENT, "9" * 100_000), partial(field, "face_width"),
-       "box_bad+ok", "label_null+ok")  # fmt: skip
+       "box_bad+ok", "label_null+ok")
 choice("AffectNet list: box without area", ("0", "-4", "-1e308", "1e-300", "0.5"), partial(field, "face_height"),
-       "box_bad+ok")  # fmt: skip
+       "box_bad+ok")
 choice("AffectNet list: box far away", ("1e308", "5000", "-1e9", "160"), partial(field, "face_x"), "box_bad+ok")
 choice("AffectNet list: box far too large", ("1e308", "1e9", "100000"), partial(field, "face_width"), "box_clamped+ok")
 
 LANDMARKS = ("", ";", "1;2", "1;2;3", "x;y", ";".join(["nan"] * 136), ";".join(["-1"] * 136), "1;" * 30_000,
-             ";".join(["1e999"] * 136), "1,2" * 68, ";".join(["1"] * 134), "1_0;" * 136)  # fmt: skip
+             ";".join(["1e999"] * 136), "1,2" * 68, ";".join(["1"] * 134), "1_0;" * 136)
 CROP = "--crop=landmarks"
 choice("AffectNet list: landmarks", LANDMARKS, lambda text: partial(_with_landmarks, text=text),
-       "lnd_missing+ok", "lnd_count+ok", "label_null+ok")  # fmt: skip
+       "lnd_missing+ok", "lnd_count+ok", "label_null+ok")
 
 
 def _with_landmarks(folder: Path, text: str) -> str:
@@ -65,9 +65,9 @@ def _with_landmarks(folder: Path, text: str) -> str:
 
 PATHS = ("../../beside/secret.txt", "/etc/hostname", "C:\\x.jpg", "\\\\host\\x", "", ".", "..", "~", "a/../../b", "x" * 5000,
          "x/" * 2000, "file:///etc/hostname", "$(touch owned)", "`touch owned`", "-rf", "a\0b", "a\tb\x1b[2J", "\u202egpj.exe",
-         "1/\ud7ff.jpg", "CON", "|touch owned")  # fmt: skip
+         "1/\ud7ff.jpg", "CON", "|touch owned")
 choice("AffectNet list: path leads elsewhere", PATHS, partial(field, "subDirectory_filePath"),
-       "img_missing+ok", "label_null+ok")  # fmt: skip
+       "img_missing+ok", "label_null+ok")
 
 
 # AffectNet 2017: the list as a whole ----------------------------------------------------------------------
@@ -185,18 +185,18 @@ def array(kind: str, names: tuple[str, ...], values: tuple, *expected: str) -> N
 LABELS, EVERY = ("val", "aro"), ("val", "aro", "exp", "lnd")
 array("pickled objects", EVERY, (make.pickled(),), "label_nan+ok", "lnd_missing+ok")
 array("label is no number", LABELS, ("abc", "nan", np.nan, np.inf, True, 1j, b"\xff".decode("latin1"), "1_0", "١"),
-      "label_nan+ok")  # fmt: skip
+      "label_nan+ok")
 array("label out of range", LABELS, (1.5, "-7", 1e300, -2.5), "label_range+ok")
 array("label -2", LABELS, (-2, "-2", -2.0), "ok+va_missing")
 array("expression unknown or no whole number", ("exp",), (11, -1, 1.7, "2.5", -0.5), "label_range+ok")
 array("none, or several values", (*LABELS, "exp"), ([], [0.1, 0.2], [[1]] * 3, ""), "label_nan+ok", "label_null+ok")
 array("no file", (*LABELS, "exp"), (None,), "label_null+ok")
 array("landmarks", ("lnd",), (None, [], [1.0] * 134, [1.0] * 135, ["x"] * 136, [np.nan] * 136, [-1.0] * 136, 5.0, [True] * 136),
-      "lnd_missing+ok", "lnd_count+ok", "box_bad+ok")  # fmt: skip
+      "lnd_missing+ok", "lnd_count+ok", "box_bad+ok")
 SHAPES = ("(1000000000,)", "(-1,)", "(2, -5)", "(10**9,)", "(1" + "0" * 300 + ",)", "(1,) * 99", "()", "None", "(0, 10000000000000)",
-          "(" * 150 + ")" * 150, "__import__('os').system('touch ../owned')")  # fmt: skip
+          "(" * 150 + ")" * 150, "__import__('os').system('touch ../owned')")
 DESCRS = ("'<f8'", "'|O'", "'<U0'", "'|V0'", "[('a', '<f8', (1000000000,))]", "'<U1000000000'", "'>f4'", "'<M8[s]'", "'nonsense'",
-          "[('a', '|O')]", "{'names': []}", "'<f8,' * 9999")  # fmt: skip
+          "[('a', '|O')]", "{'names': []}", "'<f8,' * 9999")
 
 
 @KINDS.kind("AffectNet arrays: header that lies", "label_nan+ok", "lnd_missing+ok", "lnd_count+ok", "ok", "label_range+ok")
@@ -204,7 +204,7 @@ def lying(rng: random.Random, folder: Path) -> str:
     content = npy(
         rng.choice(DESCRS), rng.choice(SHAPES), bytes(rng.choice((0, 8, 1000))), version=rng.choice((1, 2, 3, 9)),
         order=rng.choice(("False", "True", "7", "[]")), pad=rng.choice((0, 60, 9000, 60_000)),
-    )  # fmt: skip
+    )
     return arrays(folder, CROP, **{rng.choice(EVERY): content})
 
 
@@ -212,7 +212,7 @@ def lying(rng: random.Random, folder: Path) -> str:
 def no_array(rng: random.Random, folder: Path) -> str:
     whole = mini.npy(0.25)
     content = rng.choice((b"", b"PK\3\4", b"<html>", whole[: rng.randrange(len(whole))], whole + b"x" * 99, bytes(2 << 20),
-                          make.zipped(("x.npy", whole)), bytes(rng.randbytes(200))))  # fmt: skip
+                          make.zipped(("x.npy", whole)), bytes(rng.randbytes(200))))
     return arrays(folder, CROP, **{rng.choice(EVERY): content})
 
 
@@ -224,22 +224,22 @@ def array_damage(rng: random.Random, folder: Path) -> str:
 # AFEW-VA: JSON --------------------------------------------------------------------------------------------
 
 choice("AFEW-VA: label is no number", (float("nan"), float("inf"), "abc", True, [1], {"a": 1}, "1_0", 10**4000, "٣"),
-       lambda value: partial(clip, change=entry({"valence": value})), "label_nan+ok")  # fmt: skip
+       lambda value: partial(clip, change=entry({"valence": value})), "label_nan+ok")
 choice("AFEW-VA: label is absent", (None, "", "null"), lambda value: partial(clip, change=entry({"arousal": value})),
-       "label_null+ok")  # fmt: skip
+       "label_null+ok")
 choice("AFEW-VA: label out of range", (11, -10.5, 1e300, "99"), lambda value: partial(clip, change=entry({"arousal": value})),
-       "label_range+ok")  # fmt: skip
+       "label_range+ok")
 choice("AFEW-VA: landmarks", (None, [], 5, "abc", {"x": 1}, [[1, 2]] * 67, [[1, 2, 3]] * 68, [1, 2] * 68, [[10**400, 1]] * 68,
                              [["a", "b"]] * 68, [[float("nan"), 1]] * 68, [[[[1]]]] * 68, [[True, None]] * 68, [[]] * 68, True),
-       lambda value: partial(clip, change=entry({"landmarks": value})), "lnd_missing+ok", "lnd_count+ok", "box_bad+ok")  # fmt: skip
+       lambda value: partial(clip, change=entry({"landmarks": value})), "lnd_missing+ok", "lnd_count+ok", "box_bad+ok")
 choice("AFEW-VA: entry is no mapping", (None, [], 5, "abc", [[1]]),
-       lambda value: partial(clip, change=lambda d: d["frames"].update({"00002": value})), "label_null+ok")  # fmt: skip
+       lambda value: partial(clip, change=lambda d: d["frames"].update({"00002": value})), "label_null+ok")
 choice("AFEW-VA: frames are no mapping", (None, [], 5, "abc", {}),
-       lambda value: partial(clip, change=lambda d: d.update(frames=value)), "label_null")  # fmt: skip
+       lambda value: partial(clip, change=lambda d: d.update(frames=value)), "label_null")
 choice("AFEW-VA: keys that are no frame numbers", ("-1", "1.0", "", "abc", "1234567", "\u0661\u0662", "00002 ", "../2", "0x2"),
-       lambda key: partial(clip, change=lambda d: d["frames"].update({key: d["frames"].pop("00002")})), "label_null+ok")  # fmt: skip
+       lambda key: partial(clip, change=lambda d: d["frames"].update({key: d["frames"].pop("00002")})), "label_null+ok")
 choice("AFEW-VA: actor", (None, 5, [], {}, "", "x" * 1_000_000, "a\0b\r\n\x1b[2J", "\ud800", "\u202e", "=cmd()", "../../x", "Zoë"),
-       lambda name: partial(clip, change=lambda d: d.update(actor=name)), "ok")  # fmt: skip
+       lambda name: partial(clip, change=lambda d: d.update(actor=name)), "ok")
 
 
 def described(kind: str, *expected: str) -> Callable:
@@ -255,7 +255,7 @@ def described(kind: str, *expected: str) -> Callable:
 @described("JSON that is none", "label_null")
 def no_json(rng: random.Random) -> bytes:
     return rng.choice((b"", b"\0" * 99, b"<html>", b"null", b"[]", b"5", b'"x"', b"{]", b"{'a': 1}", bytes(rng.randbytes(99)),
-                       make.clip_text()[: rng.randrange(len(make.clip_text()) - 2)], make.clip_text() + b"}"))  # fmt: skip
+                       make.clip_text()[: rng.randrange(len(make.clip_text()) - 2)], make.clip_text() + b"}"))
 
 
 @described("a key twice", "label_null")
@@ -313,7 +313,7 @@ choice("SEWA: value is absent", ABSENT, cell, "label_null+ok")
 choice("SEWA: mean out of range", ("99", "-50", "1e308", "6"), cell, "label_range+ok")
 choice("SEWA: frame number is none", ("nan", "inf", "1e400", "abc", "", "2.5", "0x3", "\u0663", "1" * 5000),
        lambda text: partial(segment, arousal=make.table().replace("\n3,", f"\n{text},")),
-       *mixtures("label_null", "ok", "dup_key"))  # fmt: skip
+       *mixtures("label_null", "ok", "dup_key"))
 
 
 def tabled(kind: str, *expected: str) -> Callable:
@@ -341,7 +341,7 @@ def table_bytes(rng: random.Random) -> bytes:
     text = make.table()
     place = text.index("\n4,") + 6
     return rng.choice((b"\xef\xbb\xbf" + text.encode(), text.encode("utf-16"), (text[:place] + "\0" + text[place:]).encode(),
-                       text.replace("r1", "é").encode("latin-1"), text.replace("\n", "\r\n").encode()))  # fmt: skip
+                       text.replace("r1", "é").encode("latin-1"), text.replace("\n", "\r\n").encode()))
 
 
 @tabled("no table", "label_null")
@@ -373,6 +373,17 @@ def many_rows(rng: random.Random) -> str:
     return "".join(row.format(number) for number in range(5_000_000 // len(row)))
 
 
+@KINDS.kind("SEWA: one label beyond the scale of all others", "label_range+ok")
+def beyond(rng: random.Random, folder: Path) -> str:
+    """Which scale it is shows only when all have been read; one value must not stop the others."""
+    for session in range(1, 7):
+        values = mini.raters(make.FRAMES, 0.5)
+        if session == 3:
+            values[rng.randint(1, 4)] = rng.choice((1.04, -0.06, 1.001))
+        mini.segment(folder / "raw", session, frames=make.FRAMES, video=make.film(), valence=mini.table(values))
+    return of_preparation("sewa", folder / "raw", "--frame-step", "1")
+
+
 @KINDS.kind("SEWA: a table of a gigabyte", "label_null")
 def table_gigabyte(rng: random.Random, folder: Path) -> str:
     segment(folder, valence=b"x")
@@ -390,7 +401,7 @@ def table_damage(rng: random.Random, folder: Path) -> str:
 def landmarks(rng: random.Random, folder: Path) -> str:
     sound = mini.landmark_text(mini.points(49)).splitlines()
     last = rng.choice(("", "nan " * 98, "-1 " * 98, "1e308 " * 98, "inf " * 98, "1 " * 97, "1 " * 99, "x " * 98, "1,2 " * 49, "1" * 5_000_000,
-                       "1 " * 500_000, "\u0661 " * 98, "-1e308 " * 49 + "1e308 " * 49))  # fmt: skip
+                       "1 " * 500_000, "\u0661 " * 98, "-1e308 " * 49 + "1e308 " * 49))
     text = rng.choice(("\n".join([*sound[:2], last]), "\n".join([*sound[:2], last]), "", "\n".join(sound[:2]), "\0" * 300))
     return segment(folder, landmarks={3: text})
 
@@ -403,7 +414,7 @@ def metadata(rng: random.Random, folder: Path) -> str:
         make.gigabyte(path, b"[Subject]\n")
     else:
         path.write_bytes(rng.choice((b"\n" * 60_000, b" " * 60_000, b"\nculture" * 9000, b"culture=" + b"x" * 60_000, rng.randbytes(9000),
-                                     b"culture = \0\r\x1b[2J", b"\n \t" * 20_000)))  # fmt: skip
+                                     b"culture = \0\r\x1b[2J", b"\n \t" * 20_000)))
     return of_release("sewa", folder, "--frame-step", "1")
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 from snakemake.common.configfile import load_configfile
-from snakemake_interface_common.exceptions import WorkflowError
 
 from data_prep import check_command
 from hocp.contracts import spec
@@ -24,7 +23,7 @@ KINDS = Kinds(FAULT)
 # Through JSON, so that what YAML wrote once for two data sets becomes two values, as Snakemake makes of it.
 DEMO = json.loads(json.dumps(yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))))
 SHELL = ("; touch owned", "$(touch owned)", "`touch owned`", "| touch owned", "&& touch owned", "a b", "'", '"', "-rf", "*", "{run}",
-         "\n touch owned", "a\n", "%s", "\\", "#", "!x")  # fmt: skip
+         "\n touch owned", "a\n", "%s", "\\", "#", "!x")
 PATHS = ("..", ".", "../up", "/etc", "a/b", "~", "~/x", "$HOME", "${HOME}", "C:\\x", "a\0b", "", "x" * 300, "\u202eabc", "é", "reference")
 
 
@@ -38,12 +37,14 @@ def outcome(folder: Path, text: str | bytes) -> str:
     path = folder / "config.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     try:
-        config = checked(load_configfile(str(path)))
+        config = load_configfile(str(path))
+    except Exception:
+        return "refused"  # by Snakemake's own loader, before any code of ours
+    try:
+        config = checked(config)
         _bounded([str(run) for run in spec.runs(config)])
         if config["data"]["source"] == "licensed":
             check_command.run(argparse.Namespace(folders=[f"{n}={at}" for n, at in config["data"]["licensed"].items()]))
-    except WorkflowError:
-        return "refused"  # by Snakemake's own loader
     except (ValueError, FileNotFoundError) as error:
         return refused(error)
     return "ok"
@@ -150,10 +151,10 @@ key_choice("scenario that leads elsewhere", ("scenario",), PATHS, "refused")
 key_choice("scenario with words for a shell", ("scenario",), SHELL, "refused")
 key_choice("scenario of YAML's other types", ("scenario",), (1, None, True, [1], {"a": 1}), "refused")
 key_choice("network, run or start with words for a shell", ("experiments.affectnet.hocp.network", "rank_selection.run",
-           "experiments.sewa.hocp.start.finetune"), SHELL + PATHS, "refused")  # fmt: skip
+           "experiments.sewa.hocp.start.finetune"), SHELL + PATHS, "refused")
 key_choice("start in other forms", ("experiments.sewa.hocp.start",), ({}, {"finetune": "sewa.hocp"}, {"finetune": "a.b.c"}, {"finetune": ""},
            {"transduce": "sewa.r3d18"}, {"finetune": "affectnet.hocp", "transduce": "affectnet.hocp"}, [], "affectnet.hocp"),
-           "refused")  # fmt: skip
+           "refused")
 
 
 @configured("experiment whose name leads elsewhere or is for a shell", "refused")
@@ -182,7 +183,7 @@ TAGS = (
     "!!python/object/apply:os.system ['touch ../owned']", "!!python/object/new:os.system ['touch ../owned']", "!!python/name:os.system",
     "!!python/module:os", "!!python/object:argparse.Namespace {a: 1}", "!unknown x", "!!binary aGVsbG8=", "!!set {a, b}", "!!float x",
     "!!timestamp 2020-01-01", "!!python/tuple [1, 2]", "2020-01-01", "0x10", "1:30", "yes", "~", ".inf", "!!omap [a: 1]", "!!pairs [a: 1]",
-)  # fmt: skip
+)
 
 
 @configured("YAML tags and types", "refused")
@@ -201,7 +202,7 @@ def anchors(rng: random.Random) -> str:
     rest = {key: value for key, value in DEMO.items() if key != name}
     inner = "\n".join(f"  {line}" for line in lines)
     return yaml.safe_dump(rest) + f"{name}:\n{inner}\n" if rng.random() < 0.5 else (
-        yaml.safe_dump(rest) + "\n".join(lines) + f"\n{name}: *l{depth - 1}\n")  # fmt: skip
+        yaml.safe_dump(rest) + "\n".join(lines) + f"\n{name}: *l{depth - 1}\n")
 
 
 @configured("anchors in a circle", "refused")
@@ -221,8 +222,8 @@ def large(rng: random.Random) -> str:
         case 2:
             return json.dumps({**DEMO, "seeds": list(range(rng.randint(1000, 200_000)))})
         case _:
-            return '{"width": ' + "[" * rng.randint(100, 900) + "]" * 900
-    return ""
+            depth = rng.randint(31, 300)
+            return '{"width": ' + "[" * depth + "]" * depth + "}"
 
 
 @configured("nested beyond any parser", "refused")
@@ -252,9 +253,9 @@ def parsed(parse: Callable[[str], Any], text: str) -> str:
 
 NAMES = ("", "sewa", "sewa.hocp", "../sewa.hocp.f0.s0", "sewa.a/b.f0.s0", "sewa.hocp.f0.s0\n", "sewa.hocp.f\u0661.s0", "imagenet.hocp.f0.s0",
          "sewa.ho cp.f0.s0", "sewa.hocp.f-1.s0", "sewa.hocp.f0.s" + "1" * 5000, "sewa.hocp.f0.s0; touch owned", "sewa.\u202e.f0.s0",
-         "sewa.hocp.f00.s0", "sewa.hocp.f0.s1.0", "sewa." + "a" * 300 + ".f0.s0")  # fmt: skip
+         "sewa.hocp.f00.s0", "sewa.hocp.f0.s1.0", "sewa." + "a" * 300 + ".f0.s0")
 KINDS.add("name of a run", lambda rng, folder: parsed(spec.Run.parse, rng.choice(NAMES)), "refused")
 
 SPECS = ("", "[]", "5", "null", "{}", '"x"', "{", "[" * 200_000, '{"a":' * 5000, "@", "@nothing.json", "@/dev/null", "@.", "NaN",
-         '{"run": 1, "run": 2}', json.dumps({"run": "x" * 500}), "@" + "x" * 5000)  # fmt: skip
+         '{"run": 1, "run": 2}', json.dumps({"run": "x" * 500}), "@" + "x" * 5000)
 KINDS.add("specification of a run", lambda rng, folder: parsed(spec.read, rng.choice(SPECS)), "refused")

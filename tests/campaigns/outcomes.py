@@ -11,7 +11,7 @@ from data_prep.prepare import READERS, Work
 from data_prep.record import Box, Face, Quarantine
 from data_prep.tree import Tree
 from hocp.contracts.manifest import STATUSES, USABLE
-from tests.data_prep.mini_releases import options
+from tests.data_prep.mini_releases import options, prepared
 
 SIDE = 16  # pixels of the crops
 LONGEST = 2000  # characters of a message or a note
@@ -28,6 +28,15 @@ def of_release(dataset: str, folder: Path, *texts: str) -> str:
     except (ValueError, FileNotFoundError) as error:
         return refused(error)
     return "+".join(sorted({face.status for face in found})) or "nothing"
+
+
+def of_preparation(dataset: str, folder: Path, *texts: str) -> str:
+    """The same of a release that is prepared to its end, beside its folder's content."""
+    try:
+        items = prepared(dataset, folder, *texts, side=SIDE)
+    except (ValueError, FileNotFoundError) as error:
+        return refused(error)
+    return "+".join(sorted({item.status for item in items.values()}))
 
 
 def of_image(folder: Path, name: str) -> str:
