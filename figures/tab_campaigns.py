@@ -65,7 +65,8 @@ def summary(rows: Sequence[Row], facts: Mapping[str, Any]) -> Block:
     limits = facts["limits"]
     notes = [
         "A case fails if an exception escapes, it ends otherwise than it must, takes more than "
-        f"{limits['seconds']} s or {limits['memory_mb']} MB, ends the process, or touches anything outside its folder.",
+        f"{limits['seconds']} s or {limits['memory_mb']} MB, ends the process, or touches anything outside "
+        "its folder.",
         f"Size {facts['size']}, seed {facts['seed']}; slowest case {facts['slowest_case_seconds']:.1f} s. "
         f"Run with {versions}, commit {(facts['code']['commit'] or 'unknown')[:12]}.",
     ]

@@ -14,7 +14,6 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-
 NAME = 255  # bytes that a file system allows for a name
 
 

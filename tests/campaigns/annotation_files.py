@@ -70,7 +70,9 @@ def arrays(folder: Path, *options: str, **changes: Any) -> str:
     return of_release("affectnet", folder, *options)
 
 
-def npy(descr: str, shape: str, data: bytes = b"", *, version: int = 1, order: str = "False", pad: int = 0) -> bytes:
+def npy(
+    descr: str, shape: str, data: bytes = b"", *, version: int = 1, order: str = "False", pad: int = 0
+) -> bytes:
     """An array file whose header says anything."""
     head = f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}, }}".encode() + b" " * pad + b"\n"
     length = struct.pack("<H" if version == 1 else "<I", len(head))
@@ -92,7 +94,10 @@ def pickled() -> bytes:
 def clip(folder: Path, content: bytes | None = None, change: Callable[[dict], None] | None = None) -> str:
     """AFEW-VA: one clip of three frames with another JSON file, or the same one changed."""
     files = mini.clip("001", actor="Zoë Müller-Łuk", frames=3)
-    files = {**{f"001/{index:05d}.png": picture() for index in (1, 2, 3)}, "001/001.json": files["001/001.json"]}
+    files = {
+        **{f"001/{index:05d}.png": picture() for index in (1, 2, 3)},
+        "001/001.json": files["001/001.json"],
+    }
     if change:
         files = mini.edited(files, "001", change)
     if content is not None:
@@ -148,7 +153,9 @@ def spoilt(rng: random.Random, text: bytes) -> bytes:
         case 2:
             text[place:place] = text[place : place + rng.randint(1, 400)]
         case 3:
-            text[place:place] = rng.choice((b"\0", b",", b'"', b"\n", b"\r", b";", b"[", b"{", b"\xff\xfe", b"\xc3"))
+            text[place:place] = rng.choice(
+                (b"\0", b",", b'"', b"\n", b"\r", b";", b"[", b"{", b"\xff\xfe", b"\xc3")
+            )
         case 4:
             del text[place : place + rng.randint(1, 60)]
     return bytes(text)

@@ -13,7 +13,12 @@ WIDTH, HEIGHT = 160, 100
 
 def riff(kind: bytes, content: bytes, *, size: int | None = None) -> bytes:
     """One chunk, with the size that it claims."""
-    return kind + struct.pack("<I", len(content) if size is None else size) + content + b"\0" * (len(content) % 2)
+    return (
+        kind
+        + struct.pack("<I", len(content) if size is None else size)
+        + content
+        + b"\0" * (len(content) % 2)
+    )
 
 
 def avi(
@@ -48,7 +53,11 @@ def avi(
     """
     total = len(frames) if total is None else total
     head = struct.pack("<14I", 20_000, 0, 0, 16, total, 0, streams, 0, width, height % (1 << 32), 0, 0, 0, 0)
-    stream = kind + fourcc + struct.pack("<IHHIIIIIIIIhhhh", 0, 0, 0, 0, rate[1], rate[0], 0, total, 0, 0, 0, 0, 0, 0, 0)
+    stream = (
+        kind
+        + fourcc
+        + struct.pack("<IHHIIIIIIIIhhhh", 0, 0, 0, 0, rate[1], rate[0], 0, total, 0, 0, 0, 0, 0, 0, 0)
+    )
     form = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, fourcc, 0, 0, 0, 0, 0)
     strl = b"strl" + riff(b"strh", stream) + riff(b"strf", form) + extra
     header = riff(b"LIST", b"hdrl" + riff(b"avih", head) + riff(b"LIST", strl))
@@ -74,7 +83,11 @@ def contained(form: str, codec: str, frames: int = 12) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=form) as container:
         stream = container.add_stream(codec, rate=50)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = (
+            WIDTH,
+            HEIGHT,
+            "yuvj420p" if codec == "mjpeg" else "yuv420p",
+        )
         for blue in range(frames):
             frame = av.VideoFrame.from_ndarray(ramp(WIDTH, HEIGHT, blue), format="rgb24")
             container.mux(stream.encode(frame))

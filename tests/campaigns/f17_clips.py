@@ -135,7 +135,9 @@ def noisy_frame(rng: random.Random) -> bytes:
 
 @video("noise behind a signature", *EMPTY)
 def noise(rng: random.Random) -> bytes:
-    return rng.choice((b"RIFF\0\0\1\0AVI ", b"RIFF\xff\xff\xff\xffAVI LIST", b"\0\0\0\x20ftypisom")) + some_bytes(rng)
+    return rng.choice(
+        (b"RIFF\0\0\1\0AVI ", b"RIFF\xff\xff\xff\xffAVI LIST", b"\0\0\0\x20ftypisom")
+    ) + some_bytes(rng)
 
 
 @video("frames change their size", *DAMAGED, "box_bad+ok", "box_clamped+ok", "box_bad+box_clamped+ok")
@@ -149,8 +151,11 @@ def sizes(rng: random.Random) -> bytes:
 videos("play list that names other files", lambda rng: rng.choice(make.PLAYLISTS), *EMPTY)
 _FORMS = (("matroska", "mpeg4"), ("mpegts", "mpeg2video"), ("flv", "flv"), ("mpeg", "mpeg1video"))
 videos("another container", lambda rng: make.contained(*rng.choice(_FORMS)), "img_undecodable")
-videos("an image, a page, noise", lambda rng: rng.choice((make.jpeg(), png(9, 9), b"<html>", some_bytes(rng))),
-       "img_undecodable")
+videos(
+    "an image, a page, noise",
+    lambda rng: rng.choice((make.jpeg(), png(9, 9), b"<html>", some_bytes(rng))),
+    "img_undecodable",
+)
 
 
 @video("header of huge frames", "img_undecodable", "frame_gap", "ok", "frame_gap+ok")
@@ -170,7 +175,9 @@ def huge(rng: random.Random) -> bytes:
 
 @video("a codec that no release uses", "img_undecodable", "frame_gap")
 def codecs(rng: random.Random) -> bytes:
-    fourcc = rng.choice((b"MPNG", b"GIF ", b"tiff", b"VP90", b"ZZZZ", b"theo", b"SVQ3", b"WMV3", b"cvid", b"j2kc"))
+    fourcc = rng.choice(
+        (b"MPNG", b"GIF ", b"tiff", b"VP90", b"ZZZZ", b"theo", b"SVQ3", b"WMV3", b"cvid", b"j2kc")
+    )
     return make.avi([png(60_000, 60_000, body=b"x"), some_bytes(rng)], fourcc=fourcc)
 
 
@@ -178,9 +185,21 @@ def codecs(rng: random.Random) -> bytes:
 def lies(rng: random.Random) -> bytes:
     lie = rng.choice(
         (
-            {"rate": (0, 0)}, {"rate": (0, 1)}, {"rate": (50, 0)}, {"rate": (0xFFFFFFFF, 1)},
-            {"streams": 0}, {"streams": 0xFFFFFFFF}, {"kind": b"auds"}, {"kind": b"txts"}, {"kind": b"\0\0\0\0"},
-            {"total": 0xFFFFFFFF}, {"total": 0}, {"size": 0xFFFFFFFF}, {"size": 0}, {"width": 0}, {"height": -100},
+            {"rate": (0, 0)},
+            {"rate": (0, 1)},
+            {"rate": (50, 0)},
+            {"rate": (0xFFFFFFFF, 1)},
+            {"streams": 0},
+            {"streams": 0xFFFFFFFF},
+            {"kind": b"auds"},
+            {"kind": b"txts"},
+            {"kind": b"\0\0\0\0"},
+            {"total": 0xFFFFFFFF},
+            {"total": 0},
+            {"size": 0xFFFFFFFF},
+            {"size": 0},
+            {"width": 0},
+            {"height": -100},
             {"extra": make.riff(b"indx", struct.pack("<HBBI", 4, 0, 0, 0xFFFFFFFF) + bytes(64))},
             {"extra": make.riff(b"LIST", b"strl") * rng.randint(1, 5000)},
             {"extra": make.riff(b"vprp", rng.randbytes(68))},
@@ -196,15 +215,16 @@ def index(rng: random.Random) -> bytes:
     return make.avi([make.jpeg()] * FRAMES, index=entries, total=200_000)
 
 
-@video("a million frames without content", *EMPTY, *DAMAGED)
+@video("100,000 frames without content", *EMPTY, *DAMAGED)
 def million(rng: random.Random) -> bytes:
-    return make.avi([b""] * rng.randint(100_000, 400_000))
+    return make.avi([b""] * rng.randint(10_000, 100_000))
 
 
 @video("MP4 that names another file", "img_undecodable", "frame_gap", "ok")
 def reference(rng: random.Random) -> bytes:
     whole = make.contained("mp4", "mpeg4")
-    assert (local := b"url \0\0\0\1") in whole
+    local = b"url \0\0\0\1"
+    assert local in whole
     return whole.replace(local, b"url \0\0\0\0")
 
 
@@ -298,7 +318,9 @@ def twice(rng: random.Random, files: dict, entries: dict) -> None:
 @afew("picture that is none", "img_undecodable+ok", "img_empty+ok", "img_missing+ok")
 def no_image(rng: random.Random, files: dict, entries: dict) -> None:
     key = f"001/{frame(rng, entries)}.png"
-    files[key] = rng.choice((b"", b"<html>", make.sound(3), files[key][: rng.randint(1, 400)], some_bytes(rng)))
+    files[key] = rng.choice(
+        (b"", b"<html>", make.sound(3), files[key][: len(files[key]) // 2], some_bytes(rng))
+    )
 
 
 @afew("single frame", "ok")

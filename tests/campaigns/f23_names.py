@@ -18,11 +18,34 @@ FAULT, TITLE, SIZE = "F23", "Names", 180
 KINDS = Kinds(FAULT)
 NAMES = {
     "blanks": (" a", "a b", "a ", "  ", "a  b"),
-    "accents, composed and not": ("é", "e\u0301", "Å", "A\u030a", unicodedata.normalize("NFD", "Žižek Łuk"), "ﬁ", "\u212b"),
+    "accents, composed and not": (
+        "é",
+        "e\u0301",
+        "Å",
+        "A\u030a",
+        unicodedata.normalize("NFD", "Žižek Łuk"),
+        "ﬁ",
+        "\u212b",
+    ),
     "other scripts, emoji, right to left": ("数据", "بيانات", "😀", "a\u202eb", "\u200b", "\ufeffx"),
     "line ends and control characters": ("a\nb", "\n", "a\rb", "a\tb", "\x1b[2J", "a\x7f"),
     "a leading dash": ("-a", "-rf", "--out", "-"),
-    "words for a shell": ("$(touch owned)", "`touch owned`", ";touch owned", "*", "?", "[a]", "{x}", "a'b", 'a"b', "a|b", "#a", "%s", "!", "~"),
+    "words for a shell": (
+        "$(touch owned)",
+        "`touch owned`",
+        ";touch owned",
+        "*",
+        "?",
+        "[a]",
+        "{x}",
+        "a'b",
+        'a"b',
+        "a|b",
+        "#a",
+        "%s",
+        "!",
+        "~",
+    ),
     "dots": ("...", ".hidden", "a.", "a.zip", "x.tar.gz", ".a.1.partial"),
     "255 bytes": ("x" * 255, "é" * 127, "x" * 250 + ".csv", "x" * 240, "x" * 200),
     "words of Windows": ("CON", "nul", "a:b", "a\\b", "LPT1.txt"),
@@ -39,7 +62,14 @@ def release(folder: Path) -> None:
     """The smallest release that can be prepared: five actors."""
     for number in range(1, CLIPS + 1):
         files = mini.clip(f"{number:03d}", actor=f"Actor {number}", frames=1, valence=number - 3)
-        mini.afew_va(folder, {f"{number:03d}": {path: picture() if path.endswith("png") else data for path, data in files.items()}})
+        mini.afew_va(
+            folder,
+            {
+                f"{number:03d}": {
+                    path: picture() if path.endswith("png") else data for path, data in files.items()
+                }
+            },
+        )
 
 
 def prepare(source: str, out: str, dataset: str = "afew_va") -> str:
@@ -61,7 +91,9 @@ def named(kind: str, use: Callable[[Path, str], str], *expected: str, without: t
     """Add a kind for each class of names."""
     for what, names in NAMES.items():
         if what not in without:
-            KINDS.add(f"{kind}: {what}", lambda rng, folder, names=names: use(folder, rng.choice(names)), *expected)
+            KINDS.add(
+                f"{kind}: {what}", lambda rng, folder, names=names: use(folder, rng.choice(names)), *expected
+            )
 
 
 def as_release(folder: Path, name: str) -> str:
@@ -106,7 +138,12 @@ def as_item(folder: Path, name: str) -> str:
 
 named("release", as_release, "ok")
 named("output", as_output, "ok", without=("255 bytes",))
-KINDS.add("output: 255 bytes", lambda rng, folder: as_output(folder, rng.choice(NAMES["255 bytes"])), "ok", "refused")
+KINDS.add(
+    "output: 255 bytes",
+    lambda rng, folder: as_output(folder, rng.choice(NAMES["255 bytes"])),
+    "ok",
+    "refused",
+)
 named("stray file", as_stray, "ok", "refused", without=("dots",))
 named("folder of clips", as_folder, "ok", "refused")
 named("listed image", as_item, "ok")

@@ -18,7 +18,7 @@ LONGEST = 2000  # characters of a message or a note
 
 
 def of_release(dataset: str, folder: Path, *texts: str) -> str:
-    """Statuses of all items of a release, alphabetically, joined by +; "refused" where it is not read at all."""
+    """Statuses of all items of a release, in alphabetical order, joined by +; "refused" where it is not read."""
     chosen = options(dataset, *texts)
     try:
         tree = Tree(folder)

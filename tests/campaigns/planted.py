@@ -1,7 +1,7 @@
 """The faults that the generator plants in its look-alikes: each ends in its status, and nothing else in any.
 
-One case a release and kind; what is planted where says each release's own lookalike.json, so a release that is
-new to the generator is covered at once.
+One case a release and kind; what is planted where, each release says in its own lookalike.json. So a release
+that is new to the generator is covered at once.
 """
 
 import argparse
@@ -48,7 +48,12 @@ def releases() -> list[str]:
     parser = argparse.ArgumentParser()
     cli.add_arguments(parser)
     (datasets,) = (action.choices for action in parser._actions if action.dest == "dataset")
-    return [" ".join((name, which)).strip() for name in datasets if name != "sheet" for which in cli.RELEASES.get(name, ("",))]
+    return [
+        " ".join((name, which)).strip()
+        for name in datasets
+        if name != "sheet"
+        for which in cli.RELEASES.get(name, ("",))
+    ]
 
 
 @cache
@@ -90,6 +95,10 @@ def _others(release: str, seed: int, folder: Path) -> str:
     """Status of all items that no fault names; "ok" stands for the sound ones together."""
     faults, items = read(release, seed)
     named = set().union(*(concerned(fault["item"], items) for fault in faults))
-    odd = {item.item: item.status for item in items.values() if item.item not in named and item.status not in SOUND}
+    odd = {
+        item.item: item.status
+        for item in items.values()
+        if item.item not in named and item.status not in SOUND
+    }
     assert not odd and len(named) < len(items), odd
     return "ok"

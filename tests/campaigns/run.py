@@ -4,8 +4,8 @@
     python -m tests.campaigns.run --only "F16:zero bytes:8"
 
 A campaign is a module of this folder (f16_images.py, ..., planted.py) with FAULT, TITLE, SIZE and
-``cases(count, seed)``. A case fails if an exception escapes, if it ends in another way than it must, takes too
-long or too much memory, ends the process, or touches anything outside its folder. Exit status 1 if any did.
+``cases(count, seed)``. A case fails if an exception escapes, if it ends otherwise than it must, takes too long
+or too much memory, ends the process, or touches anything outside its folder. Exit status 1 if any did.
 """
 
 import argparse
@@ -33,7 +33,9 @@ PACKAGES = ("pillow", "av", "numpy", "jsonschema", "pyyaml", "snakemake")
 
 def main(argv: list[str] | None = None) -> int:
     """Run the chosen campaigns, or play one case again."""
-    parser = argparse.ArgumentParser(prog="python -m tests.campaigns.run", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.campaigns.run", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known())}; default: all")
     parser.add_argument("--size", choices=("full", "gate"), default="gate")
     parser.add_argument("--seed", type=int, default=0)
@@ -173,7 +175,10 @@ def facts(args: argparse.Namespace, cases: list[dict[str, Any]]) -> dict[str, An
         "peak_mb": round(max((case["peak_mb"] for case in cases), default=0)),
         "seconds": round(sum(case.get("seconds", 0.0) for case in cases), 1),
         "slowest_case_seconds": round(max((case.get("seconds", 0.0) for case in cases), default=0), 2),
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: metadata.version(name) for name in PACKAGES},
+        },
         "platform": platform.platform(terse=True),
         "code": record.code(),
         "failures": failures,

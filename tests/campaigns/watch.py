@@ -35,9 +35,7 @@ class Ground:
     def trespasses(self) -> list[str]:
         """Paths outside the case's folder that came, went or changed."""
         after = self._state()
-        return sorted(
-            path for path in {*self._before, *after} if self._before.get(path) != after.get(path)
-        )
+        return sorted(path for path in {*self._before, *after} if self._before.get(path) != after.get(path))
 
     def _state(self) -> dict[str, tuple]:
         """Type, rights and content of everything outside the case's folder."""
@@ -70,9 +68,9 @@ def ground() -> Iterator[Ground]:
 
 def _unlocked(remove, path: str, error) -> None:
     """Remove what a case had made unreadable."""
-    os.chmod(Path(path).parent, 0o700)
+    Path(path).parent.chmod(0o700)
     if Path(path).is_dir() and not Path(path).is_symlink():
-        os.chmod(path, 0o700)
+        Path(path).chmod(0o700)
         shutil.rmtree(path)
     else:
         Path(path).unlink()

@@ -12,8 +12,9 @@ ROWS = [
     ("F17", "Clips", "cut", 7, "ok 4; frame_gap+ok 3", 0, 120, 1.0),
 ]
 FACTS = {
-    "size": "full", "seed": 3, "cases": 107, "limits": {"seconds": 20, "memory_mb": 512}, "slowest_case_seconds": 1.26,
-    "versions": {"python": "3.11.7", "pillow": "13.0.0"}, "code": {"commit": "0123456789abcdef"}, "failures": [{}],
+    "size": "full", "seed": 3, "cases": 107, "limits": {"seconds": 20, "memory_mb": 512},
+    "slowest_case_seconds": 1.26, "versions": {"python": "3.11.7", "pillow": "13.0.0"},
+    "code": {"commit": "0123456789abcdef"}, "failures": [{}],
 }  # fmt: skip
 
 
@@ -24,7 +25,14 @@ def make(tmp_path, facts=FACTS, rows=ROWS):
         [dict(zip(tab_campaigns.COLUMNS, row, strict=True)) for row in rows],
     )
     files.write_json(tmp_path / "c.json", facts)
-    command = ["--campaigns", tmp_path / "c.csv", "--campaign-facts", tmp_path / "c.json", "--out", tmp_path / "tab"]
+    command = [
+        "--campaigns",
+        tmp_path / "c.csv",
+        "--campaign-facts",
+        tmp_path / "c.json",
+        "--out",
+        tmp_path / "tab",
+    ]
     tab_campaigns.main(list(map(str, command)))
     return (tmp_path / "tab.md").read_text()
 
