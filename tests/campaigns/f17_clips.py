@@ -13,7 +13,7 @@ from tests.campaigns.kinds import Kinds
 from tests.campaigns.outcomes import mixtures, of_release
 from tests.data_prep import mini_releases as mini
 
-FAULT, TITLE, SIZE = "F17", "Clips", 700
+FAULT, TITLE, SIZE = "F17", "Clips", 520
 FRAMES = 12
 KINDS = Kinds(FAULT)
 #: What a damaged video may end in: whatever decodes is kept, the rest is named.

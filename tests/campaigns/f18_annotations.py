@@ -16,7 +16,7 @@ from tests.campaigns.kinds import Kinds
 from tests.campaigns.outcomes import coarse, mixtures, of_preparation, of_release
 from tests.data_prep import mini_releases as mini
 
-FAULT, TITLE, SIZE = "F18", "Annotations", 3000
+FAULT, TITLE, SIZE = "F18", "Annotations", 2100
 KINDS = Kinds(FAULT)
 COARSE = ("ok", "set aside", "refused")
 

@@ -18,7 +18,7 @@ from tests.campaigns.kinds import Kinds
 from tests.campaigns.outcomes import refused
 from workflow.scenario import ROOT, checked
 
-FAULT, TITLE, SIZE = "F22", "Configurations", 900
+FAULT, TITLE, SIZE = "F22", "Configurations", 600
 KINDS = Kinds(FAULT)
 # Through JSON, so that what YAML wrote once for two data sets becomes two values, as Snakemake makes of it.
 DEMO = json.loads(json.dumps(yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))))

@@ -14,7 +14,7 @@ from tests.campaigns.case import Case
 from tests.campaigns.kinds import Kinds
 from tests.data_prep import mini_releases as mini
 
-FAULT, TITLE, SIZE = "F23", "Names", 180
+FAULT, TITLE, SIZE = "F23", "Names", 110
 KINDS = Kinds(FAULT)
 NAMES = {
     "blanks": (" a", "a b", "a ", "  ", "a  b"),

@@ -18,7 +18,7 @@ LONGEST = 2000  # characters of a message or a note
 
 
 def of_release(dataset: str, folder: Path, *texts: str) -> str:
-    """Statuses of all items of a release, in alphabetical order, joined by +; "refused" where it is not read."""
+    """Statuses of all items of a release, alphabetically, joined by +; "refused" where it is not read."""
     chosen = options(dataset, *texts)
     try:
         tree = Tree(folder)
@@ -47,7 +47,7 @@ def of_image(folder: Path, name: str) -> str:
         box = faces.inside(Box(0, 0, width, height), width, height)
         crop = faces.cut(picture.pixels, faces.square(box, margin=1.0), SIDE)
     except Quarantine as reason:
-        return sound(Face(item=name).quarantine(reason)).status
+        return sound(Face(item="image").quarantine(reason)).status
     assert picture.pixels.dtype == np.uint8 and picture.pixels.shape == (height, width, 3)
     assert crop.dtype == np.uint8 and crop.shape == (SIDE, SIDE, 3)
     return "img_mode_converted" if picture.note else "ok"

@@ -4,8 +4,8 @@
     python -m tests.campaigns.run --only "F16:zero bytes:8"
 
 A campaign is a module of this folder (f16_images.py, ..., planted.py) with FAULT, TITLE, SIZE and
-``cases(count, seed)``. A case fails if an exception escapes, if it ends otherwise than it must, takes too long
-or too much memory, ends the process, or touches anything outside its folder. Exit status 1 if any did.
+``cases(count, seed)``. A case fails if an exception escapes, if it ends otherwise than it must, takes too
+long or too much memory, ends the process, or touches anything outside its folder. Exit status 1 if any did.
 """
 
 import argparse
@@ -48,10 +48,13 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no campaign {', '.join(unknown)}; there are {', '.join(known())}")
     chosen = args.names or known(gate=args.size == "gate")
-    cases = [case for name in chosen for case in campaign(name, args.size, args.seed)]
+    cases = []
+    for name in chosen:
+        cases += campaign(name, args.size, args.seed)
+        for case in cases:
+            if case["failure"] and case["fault"] == name:
+                print(told(case, args.seed), file=sys.stderr, flush=True)
     bad = [case for case in cases if case["failure"]]
-    for case in bad:
-        print(told(case, args.seed), file=sys.stderr)
     print(f"{len(cases)} cases of {len(chosen)} campaigns, {len(bad)} failures")
     if args.out:
         files.write_csv(args.out, COLUMNS, rows(cases))
