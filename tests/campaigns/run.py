@@ -48,18 +48,17 @@ def main(argv: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"no campaign {', '.join(unknown)}; there are {', '.join(known())}")
     chosen = args.names or known(gate=args.size == "gate")
-    cases = []
+    failures = 0
     for name in chosen:
-        cases += campaign(name, args.size, args.seed)
-        for case in cases:
-            if case["failure"] and case["fault"] == name:
-                print(told(case, args.seed), file=sys.stderr, flush=True)
-    bad = [case for case in cases if case["failure"]]
-    print(f"{len(cases)} cases of {len(chosen)} campaigns, {len(bad)} failures")
-    if args.out:
-        files.write_csv(args.out, COLUMNS, rows(cases))
-        files.write_json(args.out.with_suffix(".json"), facts(args, cases))
-    return 1 if bad else 0
+        cases = campaign(name, args.size, args.seed)
+        bad = [case for case in cases if case["failure"]]
+        for case in bad:
+            print(told(case, args.seed), file=sys.stderr)
+        print(f"{name}: {len(cases)} cases, {len(bad)} failures", flush=True)
+        failures += len(bad)
+        if args.out:
+            keep(args.out, name, cases, args)
+    return 1 if failures else 0
 
 
 def known(*, gate: bool = False) -> dict[str, str]:
@@ -167,8 +166,18 @@ def rows(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def keep(out: Path, name: str, cases: list[dict[str, Any]], args: argparse.Namespace) -> None:
+    """Put a campaign's counts and facts in the place of its older ones; those of other campaigns stay."""
+    beside = out.with_suffix(".json")
+    others = files.read_csv(out, COLUMNS) if out.exists() else []
+    made = files.read_json(beside) if beside.exists() else {}
+    counted = [row for row in others if row["fault"] != name] + rows(cases)
+    files.write_csv(out, COLUMNS, sorted(counted, key=lambda row: row["fault"]))
+    files.write_json(beside, dict(sorted({**made, name: facts(args, cases)}.items())))
+
+
 def facts(args: argparse.Namespace, cases: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the counts were made with, and every failure."""
+    """What the counts of a campaign were made with, and every failure."""
     failures = [{**case, "again": told(case, args.seed)} for case in cases if case["failure"]]
     return {
         "size": args.size,
