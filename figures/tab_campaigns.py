@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--campaign-facts", required=True, metavar="JSON", help="what they were made with")
     args = parser.parse_args(argv)
     rows, facts = read(args.campaigns, args.campaign_facts)
-    blocks = [summary(rows, facts), *(kinds(rows, fault) for fault in faults(rows))]
+    blocks = [summary(rows, facts), *(kinds(fault, part) for fault, part in _parts(rows).items())]
     tables.write(args.out, COLUMNS, rows, blocks=blocks)
 
 
@@ -36,18 +36,22 @@ def read(campaigns: str, facts: str) -> tuple[list[Row], Mapping[str, Any]]:
         If there is no case, or the facts are of another execution.
     """
     rows, made = files.read_csv(campaigns, COLUMNS), files.read_json(facts)
-    counted = total(rows, "cases")
-    if not counted or (counted, total(rows, "failures")) != (made["cases"], len(made["failures"])):
+    counted = {fault: (total(part, "cases"), total(part, "failures")) for fault, part in _parts(rows).items()}
+    told = {fault: (one["cases"], len(one["failures"])) for fault, one in made.items()}
+    if not rows or counted != told:
         raise ValueError(
-            f"{campaigns}: {counted} cases, {facts} says {made['cases']}; make both with `python -m "
+            f"{campaigns}: cases and failures {counted}, {facts} says {told}; make both with `python -m "
             "tests.campaigns.run --size full --out`"
         )
     return rows, made
 
 
-def faults(rows: Iterable[Row]) -> list[str]:
-    """Campaigns in the order of the file."""
-    return list(dict.fromkeys(row["fault"] for row in rows))
+def _parts(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Campaign -> its rows, in the order of the file."""
+    parts: dict[str, list[Row]] = {}
+    for row in rows:
+        parts.setdefault(row["fault"], []).append(row)
+    return parts
 
 
 def total(rows: Iterable[Row], column: str) -> int:
@@ -59,19 +63,29 @@ def summary(rows: Sequence[Row], facts: Mapping[str, Any]) -> Block:
     """One row a campaign, all of them last."""
     heads = ("Kinds", "Cases", "Failures", "Peak memory, MB", "Seconds")
     columns = [Column(name="Campaign"), Column(name="of"), *(Column(name=head, align="r") for head in heads)]
-    parts = [(fault, [row for row in rows if row["fault"] == fault]) for fault in faults(rows)]
-    cells = [[fault, part[0]["title"], *_sums(part)] for fault, part in parts]
-    versions = ", ".join(f"{name} {number}" for name, number in facts["versions"].items())
-    limits = facts["limits"]
-    notes = [
+    cells = [[fault, part[0]["title"], *_sums(part)] for fault, part in _parts(rows).items()]
+    cells.append(["All", "", *_sums(rows)])
+    return Block(title="Fault campaigns", columns=columns, rows=cells, notes=_notes(facts.values()))
+
+
+def _notes(facts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What a failure is, and what the counts were made with."""
+    facts = list(facts)
+    limits = facts[0]["limits"]
+    versions = _each(", ".join(map(" ".join, one["versions"].items())) for one in facts)
+    return [
         "A case fails if an exception escapes, it ends otherwise than it must, takes more than "
         f"{limits['seconds']} s or {limits['memory_mb']} MB, ends the process, or touches anything outside "
         "its folder.",
-        f"Size {facts['size']}, seed {facts['seed']}; slowest case {facts['slowest_case_seconds']:.1f} s. "
-        f"Run with {versions}, commit {(facts['code']['commit'] or 'unknown')[:12]}.",
+        f"Size {_each(one['size'] for one in facts)}, seed {_each(one['seed'] for one in facts)}; slowest "
+        f"case {max(one['slowest_case_seconds'] for one in facts):.1f} s. Run with {versions}, commit "
+        f"{_each((one['code']['commit'] or 'unknown')[:12] for one in facts)}.",
     ]
-    cells.append(["All", "", *_sums(rows)])
-    return Block(title="Fault campaigns", columns=columns, rows=cells, notes=notes)
+
+
+def _each(values: Iterable[object]) -> str:
+    """Different values, in the order in which they were met."""
+    return " or ".join(dict.fromkeys(map(str, values)))
 
 
 def _sums(rows: Sequence[Row]) -> list[str]:
@@ -84,9 +98,8 @@ def _sums(rows: Sequence[Row]) -> list[str]:
     ]
 
 
-def kinds(rows: Iterable[Row], fault: str) -> Block:
+def kinds(fault: str, part: Sequence[Row]) -> Block:
     """One row a kind of a campaign."""
-    part = [row for row in rows if row["fault"] == fault]
     columns = [Column(name="Kind"), Column(name="Cases", align="r"), Column(name="Ended in")]
     columns += [Column(name=name, align="r") for name in ("Failures", "Peak memory, MB")]
     cells = [

@@ -1,5 +1,6 @@
 """The gate: every kind of every campaign once; and the runner itself, which has to notice what goes wrong."""
 
+import argparse
 import json
 import os
 import subprocess
@@ -116,7 +117,7 @@ def test_runner_survives_what_its_workers_do_not(faulty, tmp_path, capfd):
         ("sound", "2", "0"), ("hungry", "2", "2"), ("deadly", "2", "2"), ("deaf", "2", "2"),
     ]  # fmt: skip
     assert [row["outcomes"] for row in rows] == ["ok 2", "True 2", "crash 2", "hang 2"]
-    facts = json.loads((tmp_path / "out.json").read_text())
+    facts = json.loads((tmp_path / "out.json").read_text())["F99"]
     assert facts["seed"] == 7 and facts["cases"] == 8 and len(facts["failures"]) == 6
     err = capfd.readouterr().err
     assert "FAILED F99:hungry:1, seed 7: took 1" in err and '--only "F99:deadly:2"' in err
@@ -146,3 +147,16 @@ def test_campaigns_are_commands():
         [sys.executable, "-m", "tests.campaigns.run", "--help"], cwd=ROOT, capture_output=True, text=True
     )
     assert answer.returncode == 0 and "F16" in answer.stdout
+
+
+def test_counts_of_other_campaigns_stay(tmp_path):
+    args = argparse.Namespace(size="full", seed=3)
+    done = {"title": "T", "kind": "k", "outcome": "ok", "failure": "", "peak_mb": 50.0, "seconds": 0.5}
+    for fault, count in (("F2", 2), ("F1", 5), ("F2", 3)):
+        run.keep(tmp_path / "c.csv", fault, [{**done, "fault": fault}] * count, args)
+    rows = files.read_csv(tmp_path / "c.csv", run.COLUMNS)
+    assert [(row["fault"], row["cases"], row["outcomes"]) for row in rows] == [
+        ("F1", "5", "ok 5"), ("F2", "3", "ok 3"),
+    ]  # fmt: skip
+    facts = json.loads((tmp_path / "c.json").read_text())
+    assert {fault: one["cases"] for fault, one in facts.items()} == {"F1": 5, "F2": 3}
