@@ -20,7 +20,8 @@ from data_prep.tree import Tree
 PAL = (576, 720)  # height, width of frames whose pixels are 4/3 as wide as high when shown
 PER_ARCHIVE = 50  # clips
 _FILE = re.compile(
-    r"(?P<folder>(?:.*/)?(?P<clip>\d{3}))/(?:(?P<json>(?P=clip)\.json)|(?P<frame>\d{1,6})\.png)"
+    r"(?P<folder>(?:.*/)?(?P<clip>\d{3}))/(?:(?P<json>(?P=clip)\.json)|(?P<frame>\d{1,6})\.png)",
+    re.ASCII,
 )
 
 

@@ -15,6 +15,10 @@ from data_prep.labels import number, within
 from data_prep.record import Box, Face, Picture, Quarantine
 from data_prep.tree import Tree
 
+JSON_BYTES = 8 << 20  # the longest official file has some 0.8 MB; parsed, it takes 20 times as much
+FRAMES = 10_000  # of a clip; official ones have some 150
+LETTERS = 200  # of an actor's name
+
 
 @dataclass(frozen=True)
 class Clip:
@@ -87,18 +91,34 @@ def _description(tree: Tree, path: str, there: bool) -> tuple[Mapping[str, Any],
     if not there:
         return {}, "the clip has no JSON file"
     try:
-        content = json.loads(tree.read(path))
+        content = json.loads(tree.read(path, limit=JSON_BYTES), object_pairs_hook=_unrepeated)
     except (OSError, ValueError, RecursionError) as error:
-        return {}, f"the clip's JSON file is broken: {error}"
+        return {}, f"the clip's JSON file is broken: {str(error)[:200]}"
     if not isinstance(content, dict) or not isinstance(content.get("frames"), dict):
         return {}, "the clip's JSON file has no frames"
+    if len(content["frames"]) > FRAMES:
+        return {}, f"the clip's JSON file has more than {FRAMES} frames"
+    if len(_labels(content)) < sum(map(_is_index, content["frames"])):
+        return {}, "the clip's JSON file has two entries for one frame"
     return content, ""
+
+
+def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a key that stands twice nobody can say which value is right."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _is_index(key: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,6}", key) is not None
 
 
 def _labels(description: Mapping[str, Any]) -> dict[int, Any]:
     """Frame index -> its entry; keys are sorted as numbers, first ones differ from clip to clip."""
     entries = description.get("frames", {})
-    return {int(key): entry for key, entry in entries.items() if re.fullmatch(r"\d{1,6}", key)}
+    return {int(key): entry for key, entry in entries.items() if _is_index(key)}
 
 
 def _grid(indices: list[int], step: int) -> Sequence[int]:
@@ -111,9 +131,10 @@ def _grid(indices: list[int], step: int) -> Sequence[int]:
 def _actor(description: Mapping[str, Any]) -> str:
     """Name of the actor, for grouping only: one person may be written in several ways."""
     name = description.get("actor")
-    if not isinstance(name, str) or not name.strip():
-        return "actor unknown"  # together, since nobody can say that they differ
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    name = name[:LETTERS] if isinstance(name, str) else ""
+    name = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    # Together where there is none, since nobody can say that they differ.
+    return "".join(filter(str.isprintable, name))[:LETTERS] or "actor unknown"
 
 
 def _points(landmarks: Any) -> np.ndarray:
@@ -121,5 +142,5 @@ def _points(landmarks: Any) -> np.ndarray:
         return np.empty((0, 2))
     try:
         return np.array(landmarks, dtype=float).reshape(len(landmarks), 2)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise Quarantine("lnd_count", "landmarks are no pairs of numbers") from None

@@ -13,9 +13,11 @@ def checked(face: Face) -> Face:
     Quarantine
         ``class_excluded``, ``va_missing`` or ``label_range``.
     """
-    if not 0 <= face.expression <= 10:
+    if not 0 <= face.expression <= 10 or face.expression % 1:
         code, face.expression = face.expression, None
-        raise Quarantine("label_range", f"expression is {code}, expected 0 to 10")
+        raise Quarantine("label_range", f"expression is {code:g}, expected 0 to 10")
+    face.expression = int(face.expression)
+    face.stratum = str(face.expression)
     if face.expression > 7:
         meaning = {8: "none", 9: "uncertain", 10: "no face"}[face.expression]
         raise Quarantine("class_excluded", f"expression {face.expression}: {meaning}")

@@ -149,12 +149,11 @@ def _batches(tree: Tree, lists: Mapping[str, str], roots: tuple[str, ...]) -> It
 
 def _face(face: Face, row: Row, tree: Tree, roots: tuple[str, ...], options: argparse.Namespace) -> Face:
     if not row.fields:
-        raise Quarantine("label_null", f"line {row.line} has neither 9 nor 144 fields")
+        raise Quarantine("label_null", f"line {row.line} has neither 9 nor 144 fields, or no path")
     if row.repeated:
         raise Quarantine("dup_key", f"line {row.line}: image and box stand in the list already")
     face.source, *_, expression, valence, arousal = row.fields
-    face.expression = int(number(expression, "expression"))
-    face.stratum = str(face.expression)
+    face.expression = number(expression, "expression")
     face.valence, face.arousal = number(valence, "valence"), number(arousal, "arousal")
     checked(face)
 

@@ -135,8 +135,7 @@ def _stored(tree: Tree, folder: str, known: Known) -> list[str]:
 
 
 def _face(face: Face, tree: Tree, stem: str, options: argparse.Namespace) -> Face:
-    face.expression = int(affectnet_arrays.scalar(tree, f"{stem}_exp.npy", "expression"))
-    face.stratum = str(face.expression)
+    face.expression = affectnet_arrays.scalar(tree, f"{stem}_exp.npy", "expression")
     face.valence = affectnet_arrays.scalar(tree, f"{stem}_val.npy", "valence")
     face.arousal = affectnet_arrays.scalar(tree, f"{stem}_aro.npy", "arousal")
     checked(face)

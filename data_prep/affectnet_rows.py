@@ -5,12 +5,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TextIO
 
 import numpy as np
 
 from data_prep.labels import number
 from data_prep.record import Box, Quarantine
 from data_prep.tree import Tree
+
+PATH = 1000  # characters of an image's path; official ones have some 65
+LINE = 1 << 20  # characters of a line; official ones have some 1,500
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,8 @@ class Row:
         try:
             x, y, width, height = (number(text, "box") for text in texts)
         except Quarantine as reason:
-            raise Quarantine("box_bad", f"box is {', '.join(texts)}: {reason.note}") from None
+            shown = ", ".join(text[:40] if text.isprintable() else repr(text[:40]) for text in texts)
+            raise Quarantine("box_bad", f"box is {shown}: {reason.note}") from None
         return Box(x, y, x + width, y + height)
 
     def points(self) -> np.ndarray:
@@ -86,25 +91,47 @@ def texts(tree: Tree, path: str) -> Iterator[tuple[int, tuple[str, ...]]]:
     ------
     line : int
     fields : tuple of str
-        Nine; none for a row with another number of fields.
+        Nine; none for a row with another number of fields, or whose path is none.
 
     Raises
     ------
     ValueError
-        If the csv parser gives up; names the line.
+        If a line is too long for a list.
     """
     with tree.lines(path) as lines:
-        reader = csv.reader(lines)
-        try:
-            for fields in reader:
-                if len(fields) == 8 + 136:
-                    fields = [*fields[:5], ";".join(fields[5:141]), *fields[141:]]
-                if reader.line_num == 1 and len(fields) != 9:
-                    return
-                if fields and not (reader.line_num == 1 and _is_header(fields)):
-                    yield reader.line_num, tuple(fields) if len(fields) == 9 else ()
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {reader.line_num}: not a list of AffectNet: {error}") from None
+        for number, line in enumerate(bounded(lines, path), start=1):
+            fields = _fields(line)
+            if number == 1 and len(fields) != 9:
+                return
+            if fields and not (number == 1 and _is_header(fields)):
+                whole = len(fields) == 9 and len(fields[0]) <= PATH and fields[0].isprintable()
+                yield number, tuple(fields) if whole else ()
+
+
+def bounded(text: TextIO, path: str) -> Iterator[str]:
+    """
+    Yield lines; a file without line ends must not fill the memory.
+
+    Raises
+    ------
+    ValueError
+        If a line is longer than `LINE`.
+    """
+    while line := text.readline(LINE):
+        if len(line) == LINE:
+            raise ValueError(f"{path}: a line of more than {LINE} characters; expected a list")
+        yield line
+
+
+def _fields(line: str) -> list[str]:
+    """Fields of one line, read alone: a quote left open must not swallow the rows behind it."""
+    try:
+        fields = next(csv.reader([line], strict=True), [])
+    except csv.Error:
+        return [line[:40]]
+    if len(fields) == 8 + 136:
+        fields = [*fields[:5], ";".join(fields[5:141]), *fields[141:]]
+    return fields
 
 
 def image_of(fields: tuple[str, ...]) -> str:

@@ -11,6 +11,7 @@ from PIL import Image
 from data_prep.record import Box, Quarantine
 
 SMALLEST = 2.0  # pixels; a face box below this holds nothing
+LARGEST = 40_000_000  # pixels of a region to cut out; they are held twice
 
 
 def around(points: np.ndarray, *, count: int) -> Box:
@@ -88,9 +89,16 @@ def cut(pixels: np.ndarray, box: Box, side: int) -> np.ndarray:
     -------
     uint8 array, shape (S, S, 3)
         Resized with Pillow's antialiased bilinear filter.
+
+    Raises
+    ------
+    Quarantine
+        ``box_bad`` if the region would not fit into memory, as around an image 60,000 pixels long and 3 wide.
     """
     height, width = pixels.shape[:2]
     left, top, right, bottom = floor(box.left), floor(box.top), ceil(box.right), ceil(box.bottom)
+    if (right - left) * (bottom - top) > LARGEST:
+        raise Quarantine("box_bad", f"a region of {right - left} x {bottom - top} pixels is too large")
     patch = pixels[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
     beyond = [max(-top, 0), max(bottom - height, 0)], [max(-left, 0), max(right - width, 0)]
     if any(map(any, beyond)):

@@ -1,8 +1,9 @@
-"""Image files to 8-bit RGB; what does not decode whole is refused with a reason."""
+"""Image files to 8-bit RGB; what does not decode whole, or would take too much, is refused with a reason."""
 
 import hashlib
 import io
 import warnings
+from itertools import product
 
 import numpy as np
 from PIL import Image, TiffImagePlugin  # noqa: F401 - Pillow knows TIFF only once this is imported
@@ -12,8 +13,16 @@ from data_prep.tree import Tree
 
 # The formats that the releases hold. Every further decoder would be a door for hostile files.
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
-PIXELS = 50_000_000  # largest image; 150 MB decoded
+# Of TIFF's many compressions, those in common use.
+TIFF_PACKINGS = (
+    "raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "jpeg", "group3", "group4",
+)  # fmt: skip
+PIXELS = 25_000_000  # largest image; the decoder takes 4 bytes for each, RGB 3, a progressive JPEG 8 more
+BYTES = 64 << 20  # largest file; the mean of AffectNet is 0.13 MB
+SCANS = 100  # of a JPEG file; 10 are usual, thousands keep a decoder busy for hours
+TILE = 1024  # pixels of a side; larger images are converted in such parts, whose copies take little memory
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+_TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags of a TIFF file
 
 
 def read(tree: Tree, path: str) -> Picture:
@@ -26,22 +35,22 @@ def read(tree: Tree, path: str) -> Picture:
         ``img_missing``, ``img_empty`` or ``img_undecodable``.
     """
     try:
-        data = tree.read(path)
+        data = tree.read(path, limit=BYTES)
     except OSError as error:  # not there, leads out of the release, name too long, or the disk fails
         raise Quarantine(
-            "img_missing", f"{path}: {error.strerror or 'no such file in the release'}"
+            "img_missing", f"{_named(path)}: {error.strerror or 'no such file in the release'}"
         ) from None
     except ValueError as error:
-        raise Quarantine("img_undecodable", str(error)) from None
+        raise Quarantine("img_undecodable", _short(error, most=300)) from None
     return decode(data)._replace(content=hashlib.sha256(data).hexdigest())
 
 
 def decode(data: bytes) -> Picture:
     """
-    Decode a whole image file.
+    Decode a whole image file, in less than 450 MB whatever it holds.
 
     EXIF orientation is ignored: boxes and landmarks of the releases refer to the stored pixels. An alpha
-    channel is dropped.
+    channel is dropped; of several frames or pages, the first is taken.
 
     Parameters
     ----------
@@ -74,21 +83,45 @@ def decode(data: bytes) -> Picture:
 
 def _decode(data: bytes) -> Picture:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-        if image.width * image.height > PIXELS:
-            raise Quarantine("img_undecodable", f"{image.width} x {image.height} pixels are too many")
+        if fault := _fault(image, data):
+            raise Quarantine("img_undecodable", fault)
         image.load()
         return _rgb(image)
 
 
+def _fault(image: Image.Image, data: bytes) -> str:
+    """What must not be decoded, by the header alone; empty for the rest."""
+    if image.width * image.height > PIXELS:
+        return f"{image.width} x {image.height} pixels are too many"
+    if image.format == "TIFF":
+        packing = image.info.get("compression")
+        if packing not in TIFF_PACKINGS:
+            return f"TIFF compression {packing} is not among {', '.join(TIFF_PACKINGS)}"
+        width, length = (image.tag_v2.get(tag, 0) for tag in (_TILE_WIDTH, _TILE_LENGTH))
+        if not isinstance(width, int) or not isinstance(length, int) or width * length > PIXELS:
+            return "its tiles are too large"
+    if image.format in ("JPEG", "MPO") and (scans := data.count(b"\xff\xda")) > SCANS:
+        return f"{scans} scans are too many"
+    return ""
+
+
 def _rgb(image: Image.Image) -> Picture:
-    if image.mode == "RGB":
-        return Picture(np.asarray(image))
-    note = f"converted from mode {image.mode}"
+    pixels = np.empty((image.height, image.width, 3), np.uint8)
+    for left, top in product(range(0, image.width, TILE), range(0, image.height, TILE)):
+        right, bottom = min(left + TILE, image.width), min(top + TILE, image.height)
+        whole = image.size == (right - left, bottom - top)
+        part = image if whole else image.crop((left, top, right, bottom))
+        pixels[top:bottom, left:right] = _converted(part)
+    return Picture(pixels, "" if image.mode == "RGB" else f"converted from mode {image.mode}")
+
+
+def _converted(image: Image.Image) -> np.ndarray:
+    """A whole image or a part of it, in a form that fits into RGB."""
     if image.mode in _SIXTEEN_BITS:
-        return Picture(np.repeat(_eight_bits(np.asarray(image))[..., None], 3, axis=2), note)
+        return _eight_bits(np.asarray(image))[..., None]
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
-    return Picture(np.asarray(image.convert("RGB")), note)
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:
@@ -98,6 +131,11 @@ def _eight_bits(values: np.ndarray) -> np.ndarray:
     return np.round(values / 257).astype(np.uint8)
 
 
-def _short(error: Exception) -> str:
+def _named(path: str) -> str:
+    """A path as it may stand in the manifest; hostile lists have paths of any length and character."""
+    return path if path.isprintable() and len(path) <= 200 else repr(path[:100])
+
+
+def _short(error: Exception, most: int = 120) -> str:
     """Describe an error in one line; messages of Pillow may carry an object's address, new in every run."""
-    return " ".join(str(error).split(" at 0x")[0].split())[:120].replace(" <_io.BytesIO object", "")
+    return " ".join(str(error).split(" at 0x")[0].split())[:most].replace(" <_io.BytesIO object", "")

@@ -20,7 +20,8 @@ def number(value: Any, what: str) -> float:
     if value is None or (isinstance(value, str) and value.strip().lower() in _ABSENT):
         raise Quarantine("label_null", f"no {what}")
     try:
-        result = float(value)
+        odd = isinstance(value, bool) or (isinstance(value, str) and ("_" in value or not value.isascii()))
+        result = math.nan if odd else float(value)  # Python takes True, "1_0" and digits of all scripts
     except (TypeError, ValueError, OverflowError):
         result = math.nan
     if not math.isfinite(result):

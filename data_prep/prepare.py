@@ -46,6 +46,9 @@ class Work:
             height, width = picture.pixels.shape[:2]
             face.content = picture.content
             inside = faces.inside(box, width, height)
+            aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
+            region = faces.square(inside, margin=self.options.margin, aspect=aspect)
+            face.crop = faces.cut(picture.pixels, region, self.side)
         except Quarantine as reason:
             face.quarantine(reason)
             return
@@ -55,9 +58,6 @@ class Work:
         if inside != box:
             face.status = "box_clamped"
             face.remark("box ({:g}, {:g}, {:g}, {:g}) leaves the image".format(*box))
-        aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
-        region = faces.square(inside, margin=self.options.margin, aspect=aspect)
-        face.crop = faces.cut(picture.pixels, region, self.side)
 
 
 def prepare(
@@ -94,10 +94,12 @@ def prepare(
     Raises
     ------
     ValueError
-        If the release is not recognised, incomplete, holds no usable item, or too many with one fault.
+        If the release is not recognised, incomplete, holds no usable item, or too many with one fault; if
+        `out` is something else.
     """
     if data == "licensed" and (Path(source) / "lookalike.json").exists():
         raise ValueError(f"{source}: generated data (it has a lookalike.json); expected the licensed release")
+    _leave_alone(Path(out).resolve(), Path(source).resolve())
     reader, tree = READERS[dataset], Tree(source)
     release = reader.locate(tree, options)
     sources = archive.checksums({path: tree.place(path) for path in release.archives})
@@ -110,8 +112,10 @@ def prepare(
         usable = [face for face in found if face.row is not None]
         if not usable:
             raise ValueError(f"{source}: {len(found)} items, none usable: {_reasons(found)}")
+        scale = reader.scale(usable)
+        usable = [face for face in usable if _on_scale(face, scale)]
         verdict = policy.checked(release, found, dataset=dataset, data=data, changes=limits or {})
-        scale, plan = reader.scale(usable), reader.plan(usable, options)
+        plan = reader.plan(usable, options)
         return pack.finish(
             scratch,
             [_item(face, dataset, scale, plan) for face in found],
@@ -126,6 +130,14 @@ def prepare(
             sources={**sources, **_pictures(found)},
             **verdict,
         )
+
+
+def _leave_alone(out: Path, source: Path) -> None:
+    """Refuse to put the result in the place of anything but an older result, which it would remove."""
+    ours = {pack.CROPS, pack.MANIFEST, pack.FACTS}
+    others = out.exists() and (not out.is_dir() or any(path.name not in ours for path in out.iterdir()))
+    if others or out == source or out in source.parents:
+        raise ValueError(f"{out}: holds other files, which the result would replace; choose another --out")
 
 
 def _progress(stream: Iterable[Face], dataset: str) -> Iterable[Face]:
@@ -147,6 +159,22 @@ def _stored(stream: Iterable[Face], watch: Callable[[Face], None], crops: pack.C
     return found
 
 
+def _on_scale(face: Face, scale: Scale) -> bool:
+    """Whether both labels lie on the signed scale; a face whose labels do not is set aside."""
+    for what in ("valence", "arousal"):
+        native = getattr(face, what)
+        if abs(_signed(native, scale)) > 1:
+            note = f"{what} is {native:g}, beyond the scale of the others"
+            face.quarantine(Quarantine("label_range", note))
+            face.row = None
+            return False
+    return True
+
+
+def _signed(native: float, scale: Scale) -> float:
+    return round(scale.factor * native + scale.offset, 6)  # what the manifest keeps
+
+
 def _item(face: Face, dataset: str, scale: Scale, plan: Plan) -> manifest.Item:
     row = {name: getattr(face, name) for name in ("item", "group", "clip", "frame", "row", "status", "note")}
     if face.row is None:
@@ -154,8 +182,8 @@ def _item(face: Face, dataset: str, scale: Scale, plan: Plan) -> manifest.Item:
     return manifest.Item(
         dataset=dataset,
         split=plan.split[face.item],
-        valence=scale.factor * face.valence + scale.offset,
-        arousal=scale.factor * face.arousal + scale.offset,
+        valence=_signed(face.valence, scale),
+        arousal=_signed(face.arousal, scale),
         expression=face.expression,
         **row,
     )

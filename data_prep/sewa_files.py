@@ -16,7 +16,7 @@ from data_prep.tree import Tree
 POINTS = 49
 MOST_COLUMNS = 8  # of values; the release has five raters
 _POINT_BYTES = 64 << 10  # of one frame's landmarks; the release's have about 1 kB
-_INTEGER = re.compile(r"\s*-?\d{1,9}(\.0*)?\s*")
+_INTEGER = re.compile(r"\s*-?\d{1,9}(\.0*)?\s*", re.ASCII)
 
 
 def origin(numbers: Sequence[int], first: int, last: int) -> int:

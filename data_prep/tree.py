@@ -7,8 +7,10 @@ a killed run leaves nothing behind, and a release of a million files costs no in
 
 import io
 import os
+import re
+import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -18,6 +20,7 @@ from data_prep import archive as zips
 from data_prep.archive import is_zip, split, unsafe
 
 LIMIT = 64 << 20  # bytes of one file, unless the caller allows more
+_ODD = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # control characters, and bytes that are no UTF-8
 
 
 class Tree:
@@ -32,7 +35,7 @@ class Tree:
     def __init__(self, root: str | Path):
         self.root = Path(root)
         self._archives: dict[str, zipfile.ZipFile] = {}
-        if not self.root.is_dir():
+        if not _is(self.root, stat.S_ISDIR):
             raise ValueError(f"{self.root}: no such folder; expected the folder that holds the release")
 
     def __reduce__(self):
@@ -53,7 +56,10 @@ class Tree:
                 continue
             seen.add((here.st_dev, here.st_ino))
             prefix = PurePosixPath(Path(folder).relative_to(self.root).as_posix())
-            yield from (str(prefix / name) for name in names)
+            paths = (str(prefix / name) for name in names)
+            # No pipes or devices, which could block for ever, and no names that no table can hold.
+            legible = (path for path in paths if not _ODD.search(path))
+            yield from (path for path in legible if _is(self.root / path, stat.S_ISREG))
 
     def everything(self) -> Iterator[str]:
         """Paths of all files, those inside archives too."""
@@ -145,3 +151,11 @@ class Tree:
                 old.close()
             self._archives = {archive: opened}
         return self._archives[archive]
+
+
+def _is(place: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether there is a file of this kind, through links; not where the name is too long for one."""
+    try:
+        return kind(place.stat().st_mode)
+    except (OSError, ValueError):
+        return False

@@ -14,12 +14,15 @@ from data_prep.archive import is_zip, split
 from data_prep.record import Quarantine
 from data_prep.tree import Tree
 
-PIXELS = 4096 * 4096  # largest frame
 FASTEST = 1000  # frames a second; what states more, or less than one, states nothing
-BYTES = 2 << 30  # of a file
+BYTES = 160 << 20  # of a file, held in memory; the longest segment of SEWA Basic has some 13 MB [inferred]
 FORMS = (".avi", ".mp4")
 _HEAD = 256 << 10  # bytes that hold an AVI file's headers and its first frames
 _PROBED = 20  # videos of which a release's rate is reported
+PIXELS = 1920 * 1088  # largest frame; the releases have 320 x 240 to 640 x 360
+# What the releases and their usual conversions hold; every further decoder would be a door for hostile files.
+CODECS = ("mpeg4", "mjpeg", "h264", "msmpeg4", "msmpeg4v2", "mpeg1video", "mpeg2video")
+_BOUNDS = {"max_pixels": str(PIXELS)}  # asked by FFmpeg before it takes memory for a frame
 
 
 def read(tree: Tree, path: str | None) -> bytes:
@@ -80,26 +83,36 @@ def frames(data: bytes, *, wanted: Container[int], most: int) -> Iterator[tuple[
         raise Quarantine("img_empty", "the video has no bytes")
     try:
         # The format is given, so that no file can pass for a play list that names other files.
-        with av.open(io.BytesIO(data), format=_container(data)) as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1  # parallel over clips, not within
+        with av.open(io.BytesIO(data), format=_container(data), options=_BOUNDS) as container:
+            stream = _stream(container)
             for index, frame in enumerate(container.decode(stream)):
                 if index >= most:
                     return
                 if frame.width * frame.height > PIXELS:
                     raise Quarantine("img_undecodable", f"frames of {frame.width} x {frame.height} pixels")
                 yield index, frame.to_ndarray(format="rgb24") if index in wanted else None
-    except (av.FFmpegError, IndexError, ValueError) as error:
+    except (av.FFmpegError, IndexError, ValueError, MemoryError) as error:
         text = getattr(error, "strerror", None) or error
         raise Quarantine("img_undecodable", f"the video does not decode: {text}") from None
+
+
+def _stream(container: av.container.InputContainer) -> av.VideoStream:
+    """The one stream that is decoded."""
+    stream = container.streams.video[0]
+    codec = stream.codec_context.name if stream.codec_context else "unknown"
+    if codec not in CODECS:
+        raise Quarantine("img_undecodable", f"codec {codec} is not among {', '.join(CODECS)}")
+    stream.codec_context.options = _BOUNDS
+    stream.codec_context.thread_count = 1  # parallel over clips, not within
+    return stream
 
 
 def rate(data: bytes) -> Fraction | None:
     """Frames per second that the container states; None if it states none that can be."""
     try:
-        with av.open(io.BytesIO(data), format=_container(data)) as container:
+        with av.open(io.BytesIO(data), format=_container(data), options=_BOUNDS) as container:
             found = Fraction(container.streams.video[0].average_rate or 0)
-    except (av.FFmpegError, IndexError, ValueError, Quarantine):
+    except (av.FFmpegError, IndexError, ValueError, MemoryError, Quarantine):
         return None
     return found if 1 <= found <= FASTEST else None
 

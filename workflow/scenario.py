@@ -6,6 +6,7 @@ giving it no value (``r3d18: null``).
 """
 
 import difflib
+import reprlib
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,9 +17,11 @@ import jsonschema
 import yaml
 
 from hocp.contracts import spec
+from workflow.config_values import Validator, measure
 
 ROOT = Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+MOST = 20  # problems told at once
 
 
 def checked(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,13 +32,16 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         With one line for each problem: key, value, what is legal there.
     """
+    measure(config)
     config = _without_removed(config)
     schema = yaml.safe_load(SCHEMA.read_text("utf-8"))
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(config)
+    errors = Validator(schema).iter_errors(config)
     problems = [_describe(error) for error in sorted(errors, key=lambda error: error.json_path)]
     problems = problems or list(_unresolved(config))
     if problems:
-        lines = "\n".join(f"  {problem}" for problem in dict.fromkeys(problems))
+        told = list(dict.fromkeys(problems))
+        more = [f"and {len(told) - MOST} more"] if len(told) > MOST else []
+        lines = "\n".join(f"  {problem}" for problem in [*told[:MOST], *more])
         described = f"Every key is described in {SCHEMA.relative_to(ROOT)}."
         raise ValueError(f"The configuration cannot be used:\n{lines}\n{described}")
     return config
@@ -68,17 +74,26 @@ def _describe(error: jsonschema.ValidationError) -> str:
     if error.validator == "additionalProperties":
         legal = list(error.schema.get("properties", ()))
         unknown = [name for name in error.instance if name not in legal]
-        return "; ".join(_unknown(f"{key}.{name}".lstrip("."), name, legal) for name in unknown)
+        more = [f"{len(unknown) - MOST} more unknown keys"] if len(unknown) > MOST else []
+        told = [_unknown(f"{key}.{name}".lstrip("."), name, legal) for name in unknown[:MOST]]
+        return "; ".join([*told, *more])
     if error.validator == "required":
         absent = [name for name in error.validator_value if name not in error.instance]
         return f"{key or 'the configuration'}: {', '.join(absent)} is missing"
-    return f"{key}: {error.instance!r} is not {_legal(error)}{meaning}"
+    return f"{key}: {_shown(error.instance)} is not {_legal(error)}{meaning}"
+
+
+def _shown(value: Any) -> str:
+    """A value in at most a line or so."""
+    brief = reprlib.Repr()
+    brief.maxstring = brief.maxother = 100
+    return brief.repr(value)
 
 
 def _unknown(key: str, name: str, legal: list[str]) -> str:
-    near = difflib.get_close_matches(name, legal, n=1)
+    near = difflib.get_close_matches(name[:80], legal, n=1)
     hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"{key}: unknown key{hint}; legal here: {', '.join(sorted(legal))}"
+    return f"{_shown(key)[1:-1]}: unknown key{hint}; legal here: {', '.join(sorted(legal))}"
 
 
 _TYPES = {
@@ -101,6 +116,7 @@ _BOUNDS = {
     "minProperties": lambda value: f"a mapping of {value} or more keys",
     "maxProperties": lambda value: f"a mapping of {value} key or fewer",
     "uniqueItems": lambda value: "a list without repeats",
+    "maxLength": lambda value: f"text of {value} characters or fewer",
     "pattern": lambda value: f"text of the form {value}",
 }
 
@@ -121,6 +137,6 @@ def _unresolved(config: Mapping[str, Any]) -> Iterator[str]:
     lasso = sorted({f"{s['dataset']}.{s['method']}" for s in runs.values() if s["training"]["lasso"] > 0})
     if chosen not in lasso:
         yield (
-            f"rank_selection.run: {chosen!r} is no experiment with training.lasso above 0; "
+            f"rank_selection.run: {_shown(chosen)} is no experiment with training.lasso above 0; "
             f"there are {', '.join(lasso) or 'none'}"
         )

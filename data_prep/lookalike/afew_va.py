@@ -10,7 +10,7 @@ from PIL import Image
 
 from data_prep.lookalike import png
 from data_prep.lookalike.actors import actor_names
-from data_prep.lookalike.afew_va_faults import KINDS, another_spelling, spoil, spoilt_frames
+from data_prep.lookalike.afew_va_faults import ACCENT, KINDS, another_spelling, spoil, spoilt_frames
 from data_prep.lookalike.ceilings import ceilings
 from data_prep.lookalike.dynamics import act, draw_subject, feel
 from data_prep.lookalike.faces import Shot, draw_shot
@@ -219,7 +219,7 @@ def generate(
                 "actors": len({clip.actor for clip in chosen}),
             },
             ceilings=ceilings(seed, annotate),
-            faults=listed([fault for clip in chosen for fault in _listed(clip)]),
+            faults=listed([*_accented(chosen), *(fault for clip in chosen for fault in _listed(clip))]),
         )
 
 
@@ -236,3 +236,10 @@ def _listed(clip: Clip) -> list[Fault]:
     places = spoilt_frames(clip.fault, clip.frames)
     items = [f"{clip.folder}/{clip.keys[place]}" for place in places] or [clip.folder]
     return [Fault(clip.fault, item, status, note) for item in items]
+
+
+def _accented(clips: list[Clip]) -> list[Fault]:
+    """Name one of the many clips whose actor has an accent, as in films."""
+    sound = [clip for clip in clips if KINDS.get(clip.fault, (0, "ok"))[1] == "ok"]
+    named = [clip.folder for clip in sound if not clip.name.isascii()]
+    return [Fault(ACCENT, folder, "ok", "holds for most actors") for folder in named[:1]]

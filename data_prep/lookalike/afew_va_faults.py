@@ -17,6 +17,8 @@ KINDS: dict[str, tuple[int, str, str]] = {
     "actor spelt in another way": (0, "ok", "one person: the same name after NFKC and casefold"),
     "frames count from 00000": (0, "ok", "most clips start at 00001"),
 }
+# Concerns names rather than files.
+ACCENT = "actor with an accent"
 
 
 def spoilt_frames(fault: str, frames: int) -> list[int]:

@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "-2 with a usable expression": "va_missing",
     "landmarks left of the image": "ok",
 }
+TEXT = "label stored as text"
 _CHUNK = 25
 
 
@@ -62,8 +63,9 @@ def plan(seed: int, images: int, validation_share: float = 0.15) -> list[Photo]:
     return out
 
 
-def _make(task: _Task) -> None:
-    """Make some images and their arrays."""
+def _make(task: _Task) -> list[Fault]:
+    """Make some images and their arrays; name the sound ones whose label is text."""
+    texts = []
     for photo in task.photos:
         rng = stream(task.seed, "affectnet_2021", photo.part, photo.id)
         portrait = take(rng, photo.code, SIDE, tight=True)
@@ -78,6 +80,8 @@ def _make(task: _Task) -> None:
             name: np.array(f"{value}") if rng.random() < 0.5 else np.array(value)
             for name, value in values.items()
         }
+        if arrays["val"].dtype.kind == "U" and not photo.fault:
+            texts.append(Fault(TEXT, f"{photo.part}/{photo.id}", "ok", "holds for half of all labels"))
         arrays["lnd"] = portrait.landmarks.ravel().round(6)
         content = _spoil(photo.fault, arrays, encode(portrait.picture, ".jpg"))
         if content is not None:
@@ -86,6 +90,7 @@ def _make(task: _Task) -> None:
             np.save(
                 task.folder / photo.part / "annotations" / f"{photo.id}_{name}.npy", array, allow_pickle=False
             )
+    return texts
 
 
 def _spoil(fault: str, arrays: dict[str, np.ndarray], image: bytes) -> bytes | None:
@@ -127,12 +132,13 @@ def generate(out: Path, *, seed: int, images: int = 4000, processes: int = 1) ->
             for kind in ("images", "annotations"):
                 (folder / part / kind).mkdir(parents=True)
         chunks = [tuple(photos[n : n + _CHUNK]) for n in range(0, len(photos), _CHUNK)]
-        spread(_make, [_Task(seed, folder, chunk) for chunk in chunks], processes)
+        made = spread(_make, [_Task(seed, folder, chunk) for chunk in chunks], processes)
         faults = [
             Fault(photo.fault, f"{photo.part}/{photo.id}", KINDS[photo.fault])
             for photo in photos
             if photo.fault
         ]
+        faults += [text for texts in made for text in texts][:1]
         write_statement(
             folder,
             "affectnet",

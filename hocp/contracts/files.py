@@ -14,6 +14,8 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+NAME = 255  # bytes that a file system allows for a name
+
 
 @contextmanager
 def publish(target: str | Path) -> Iterator[Path]:
@@ -26,11 +28,18 @@ def publish(target: str | Path) -> Iterator[Path]:
     ----------
     target : path
         File or folder to appear; its parent is created.
+
+    Raises
+    ------
+    ValueError
+        If its name leaves no room for that of the scratch path.
     """
     target = Path(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays last: several writers (NumPy, matplotlib) append or choose a format by it.
     scratch = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
+    if (length := len(os.fsencode(scratch.name))) > NAME:
+        raise ValueError(f"{target.name}: a name {length - NAME} bytes too long; choose a shorter one")
+    target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     try:
         yield scratch

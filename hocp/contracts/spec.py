@@ -5,11 +5,13 @@ on some groups (people, sessions) only. Its specification holds all that trainin
 specification and the same data give the same model.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
+from hocp.contracts import files
 from hocp.contracts.manifest import DATASETS
 
 #: Network -> order of its convolutions: 2 for images, 3 for clips.
@@ -28,6 +30,9 @@ NETWORKS = {
 
 #: Image network -> the clip network that transduction makes of it.
 TRANSDUCTIONS = {"hocp_resnet18": "hocp_resnet18_3d"}
+
+#: What a specification has, see `resolve`.
+_KEYS = ("run", "dataset", "method", "fold", "seed", "network", "start", "training")
 
 
 class Run(NamedTuple):
@@ -52,10 +57,11 @@ class Run(NamedTuple):
         ValueError
             If the text is no run name.
         """
-        match = re.fullmatch(r"(\w+)\.(\w+)(?:\.g(\d+))?\.f(\d+)\.s(\d+)", text)
+        form = r"(\w+)\.(\w{1,64})(?:\.g([1-9]\d{0,5}))?\.f(0|[1-9]\d?)\.s(0|[1-9]\d{0,9})"
+        match = re.fullmatch(form, text, re.ASCII)
         if match is None or match[1] not in DATASETS:
             raise ValueError(
-                f"run {text!r}: expected <dataset>.<method>.f<fold>.s<seed>, dataset one of {DATASETS}"
+                f"run {text[:100]!r}: expected <dataset>.<method>.f<fold>.s<seed>, dataset one of {DATASETS}"
             )
         groups = None if match[3] is None else int(match[3])
         return cls(match[1], match[2], int(match[4]), int(match[5]), groups)
@@ -159,3 +165,23 @@ def _lookup(experiments: Mapping[str, Any], dataset: str, method: str, where: st
     except KeyError:
         legal = ", ".join(f"{d}.{m}" for d, methods in experiments.items() for m in methods)
         raise ValueError(f"{where}: no experiment {dataset}.{method}; there are {legal}") from None
+
+
+def read(text: str) -> dict[str, Any]:
+    """Specification given on a command line, as JSON or as ``@`` and a file.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON, no mapping, or lacks a key.
+    """
+    try:
+        spec = files.read_json(text[1:]) if text.startswith("@") else json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--spec is not JSON at column {error.colno}: {error.msg}") from None
+    except (OSError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError(f"--spec {text[:60]!r} cannot be read: {type(error).__name__}") from None
+    missing = [key for key in _KEYS if key not in spec] if isinstance(spec, dict) else _KEYS
+    if missing:
+        raise ValueError(f"--spec has no {', '.join(missing)}; make it with hocp.contracts.spec.resolve")
+    return spec

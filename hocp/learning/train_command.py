@@ -1,7 +1,6 @@
 """``python -m hocp train``: one run from its specification to its model."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from safetensors.torch import save_file
 
 from hocp.clips import MEMORY, Prepared
 from hocp.contracts import files, record
+from hocp.contracts import spec as specification
 from hocp.learning import facts, parallel, parts, start
 from hocp.learning.checkpoint import Checkpoints
 from hocp.learning.history import History
@@ -18,8 +18,6 @@ from hocp.learning.loop import NonFinite, Trainer
 from hocp.learning.predict import source_of
 from hocp.learning.pruning import prune
 from hocp.learning.signals import StopRequest
-
-_SPEC_KEYS = ("run", "dataset", "method", "fold", "seed", "network", "start", "training")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when finished, 143 or 130 when asked to stop, 1 when a number became non-finite."""
-    spec = read_spec(args.spec)
+    spec = specification.read(args.spec)
     torch.set_num_threads(args.threads)
     processes = parallel.start(args.device)
     data = prepared(args.data, spec, memory=args.memory)
@@ -72,24 +70,6 @@ def run(args: argparse.Namespace) -> int:
         history.close()
     processes.finish()
     return 0
-
-
-def read_spec(text: str) -> dict[str, Any]:
-    """Specification given as JSON or as ``@`` and a file.
-
-    Raises
-    ------
-    ValueError
-        If it is not JSON or lacks a key.
-    """
-    try:
-        spec = files.read_json(text[1:]) if text.startswith("@") else json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"--spec is not JSON at column {error.colno}: {error.msg}") from None
-    missing = [key for key in _SPEC_KEYS if key not in spec]
-    if missing:
-        raise ValueError(f"--spec has no {', '.join(missing)}; make it with hocp.contracts.spec.resolve")
-    return spec
 
 
 def prepared(folder: Path, spec: dict[str, Any], *, memory: int = MEMORY) -> Prepared:

@@ -91,6 +91,7 @@ def affectnet_2021(folder):
         "nan as valence": lambda item: np.isnan(float(np.load(note(item, "val")).item())),
         "-2 with a usable expression": lambda item: float(np.load(note(item, "val")).item()) == -2,
         "landmarks left of the image": lambda item: np.load(note(item, "lnd"))[0] < 0,
+        "label stored as text": lambda item: np.load(note(item, "val")).dtype.kind == "U",
     }
 
 
@@ -124,6 +125,7 @@ def afew_va(folder):
         "clip of one frame": lambda item: len(clips[item][1]) == 1,
         "actor spelt in another way": spelt,
         "frames count from 00000": lambda item: min(clips[item][1]) == "00000",
+        "actor with an accent": lambda item: not clips[item][0]["actor"].isascii(),
     }
 
 

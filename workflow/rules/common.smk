@@ -84,6 +84,9 @@ LAYERS = "<results>/bench/layers.json"
 SPEED = "<results>/bench/speed.csv"
 SPEED_TARGETS = "results/targets.yaml"
 CONFORMANCE = "<results>/bench/conformance.json"
+#: Committed counts: the full campaigns take minutes, and test the readers rather than a scenario.
+CAMPAIGNS = "results/reference/campaigns.csv"
+CAMPAIGN_FACTS = "results/reference/campaigns.json"
 RANKS = f"<results>/runs/{CONFIG['rank_selection']['run']}.f0.s{CONFIG['seeds'][0]}/ranks.csv"
 
 
@@ -119,8 +122,9 @@ def rule_named(name):
 
 def labels_of(stem, files):
     """Columns of the report's index: what each table or figure is made from."""
-    if set(files) - {"cost", "layers", "speed", "targets", "conformance", "published", "ledger"}:
+    ours = {"cost", "layers", "speed", "targets", "conformance", "published", "ledger", "campaigns", "campaign_facts"}
+    if set(files) - ours:
         return {"name": stem, "from": f"{CONFIG['data']['source']} data"}
-    measured = {"layers": "timing", "speed": "timing", "conformance": "probes"}
+    measured = {"layers": "timing", "speed": "timing", "conformance": "probes", "campaigns": "reference"}
     found = next((measured[name] for name in measured if name in files), "formulas" if files else "drawing")
     return {"name": stem, "from": found}

@@ -54,6 +54,7 @@ TABLES = {
     "tab_speed": {"speed": SPEED, "targets": SPEED_TARGETS},
     "tab_savings": {"speed": SPEED},
     "tab_conformance": {"conformance": CONFORMANCE},
+    "tab_campaigns": {"campaigns": CAMPAIGNS, "campaign_facts": CAMPAIGN_FACTS},
     "tab_data": {
         "facts": expand(rules.prepare.output.facts, dataset=DATASETS),
         "manifest": expand(rules.prepare.output.manifest, dataset=DATASETS),
