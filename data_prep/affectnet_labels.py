@@ -4,6 +4,20 @@ from data_prep.labels import within
 from data_prep.record import Face, Quarantine
 
 
+def code(value: float) -> int:
+    """
+    Expression code of a number.
+
+    Raises
+    ------
+    Quarantine
+        ``label_range`` if it is none.
+    """
+    if not 0 <= value <= 10 or value % 1:
+        raise Quarantine("label_range", f"expression is {value:g}, expected 0 to 10")
+    return int(value)
+
+
 def checked(face: Face) -> Face:
     """
     Check labels against the release's conventions: class first, since -2 is regular for classes 9 and 10.
@@ -13,10 +27,6 @@ def checked(face: Face) -> Face:
     Quarantine
         ``class_excluded``, ``va_missing`` or ``label_range``.
     """
-    if not 0 <= face.expression <= 10 or face.expression % 1:
-        code, face.expression = face.expression, None
-        raise Quarantine("label_range", f"expression is {code:g}, expected 0 to 10")
-    face.expression = int(face.expression)
     face.stratum = str(face.expression)
     if face.expression > 7:
         meaning = {8: "none", 9: "uncertain", 10: "no face"}[face.expression]

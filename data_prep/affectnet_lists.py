@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from data_prep import affectnet_rows, faces, images, packed
-from data_prep.affectnet_labels import checked
+from data_prep.affectnet_labels import checked, code
 from data_prep.affectnet_rows import Register, Row, texts
 from data_prep.archive import split
 from data_prep.labels import number
@@ -153,7 +153,7 @@ def _face(face: Face, row: Row, tree: Tree, roots: tuple[str, ...], options: arg
     if row.repeated:
         raise Quarantine("dup_key", f"line {row.line}: image and box stand in the list already")
     face.source, *_, expression, valence, arousal = row.fields
-    face.expression = number(expression, "expression")
+    face.expression = code(number(expression, "expression"))
     face.valence, face.arousal = number(valence, "valence"), number(arousal, "arousal")
     checked(face)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from data_prep import affectnet_arrays, faces, images, packed
-from data_prep.affectnet_labels import checked
+from data_prep.affectnet_labels import checked, code
 from data_prep.record import Box, Face, Matched, Picture, Quarantine, Release
 from data_prep.tree import Tree
 
@@ -135,7 +135,7 @@ def _stored(tree: Tree, folder: str, known: Known) -> list[str]:
 
 
 def _face(face: Face, tree: Tree, stem: str, options: argparse.Namespace) -> Face:
-    face.expression = affectnet_arrays.scalar(tree, f"{stem}_exp.npy", "expression")
+    face.expression = code(affectnet_arrays.scalar(tree, f"{stem}_exp.npy", "expression"))
     face.valence = affectnet_arrays.scalar(tree, f"{stem}_val.npy", "valence")
     face.arousal = affectnet_arrays.scalar(tree, f"{stem}_aro.npy", "arousal")
     checked(face)
