@@ -11,6 +11,8 @@ COMMANDS = {
     "lookalike": ("data_prep.lookalike.cli", "generate a look-alike release in the official layout"),
     "check": ("data_prep.check_command", "say which releases are missing and where to ask for them"),
     "prepare": ("data_prep.prepare_command", "read a release, crop the faces, split and pack"),
+    "leaks": ("data_prep.leaks_command", "does anything stand on two sides of a prepared data set"),
+    "recrop": ("data_prep.recrop_command", "cut test faces again in other ways, to see what it changes"),
 }
 
 

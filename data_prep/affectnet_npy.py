@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep import faces, images
+from data_prep import crops, faces, images
 from data_prep.affectnet_labels import checked
+from data_prep.cleaning import cleaned
 from data_prep.labels import number
 from data_prep.record import Box, Face, Picture, Quarantine, Release
 from data_prep.tree import Tree
@@ -94,10 +95,10 @@ def _face(face: Face, tree: Tree, stem: str, options: argparse.Namespace) -> Fac
     face.stratum = str(face.expression)
     face.valence = _scalar(tree, f"{stem}_val.npy", "valence")
     face.arousal = _scalar(tree, f"{stem}_aro.npy", "arousal")
-    checked(face)
+    cleaned(checked(face), options)
 
     def find() -> tuple[Picture, Box]:
-        if options.crop == "landmarks":
+        if options.crop in crops.BY_LANDMARKS:
             box = faces.around(_points(tree, f"{stem}_lnd.npy"), count=68)
             return images.read(tree, face.source), box
         picture = images.read(tree, face.source)  # cropped by the publisher: the image is the box

@@ -10,7 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from data_prep import afew_va, affectnet, archive, faces, pack, sewa
+from data_prep import afew_va, affectnet, archive, cleaning, faces, pack, sewa, splits, splits_list
+from data_prep.crops import Crop
 from data_prep.parallel import results
 from data_prep.record import Face, Plan, Quarantine, Scale
 from data_prep.tree import Tree
@@ -55,9 +56,8 @@ class Work:
         if inside != box:
             face.status = "box_clamped"
             face.remark("box ({:g}, {:g}, {:g}, {:g}) leaves the image".format(*box))
-        aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
-        region = faces.square(inside, margin=self.options.margin, aspect=aspect)
-        face.crop = faces.cut(picture.pixels, region, self.side)
+        face.aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
+        face.crop = Crop.of(self.options, self.side)(picture.pixels, inside, aspect=face.aspect)
 
 
 def prepare(
@@ -107,7 +107,7 @@ def prepare(
         usable = [face for face in found if face.row is not None]
         if not usable:
             raise ValueError(f"{source}: {len(found)} items, none usable: {_reasons(found)}")
-        scale, plan = reader.scale(usable), reader.plan(usable, options)
+        scale, plan = reader.scale(usable), splits.plan(usable, options, rule=reader.plan)
         return pack.finish(
             scratch,
             [_item(face, dataset, scale, plan) for face in found],
@@ -117,8 +117,9 @@ def prepare(
             scale=_scale_facts(usable, scale),
             frame_step=getattr(options, "frame_step", 1),
             fps=reader.fps(options),
-            crop={"side": side, "resize": "bilinear, antialiased", **_crop_facts(options)},
-            split=dict(plan.rule),
+            crop=Crop.of(options, side).facts(options, found),
+            clean=cleaning.facts(options),
+            split=splits_list.publish(scratch, usable, plan, scale=scale),
             sources={**sources, **_pictures(found)},
         )
 
@@ -159,11 +160,6 @@ def _item(face: Face, dataset: str, scale: Scale, plan: Plan) -> manifest.Item:
 def _scale_facts(usable: Sequence[Face], scale: Scale) -> dict[str, float]:
     values = [value for face in usable for value in (face.valence, face.arousal)]
     return {"native_min": min(values), "native_max": max(values), **scale._asdict()}
-
-
-def _crop_facts(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("crop", "margin", "anamorphic")
-    return {name: getattr(options, name) for name in names if hasattr(options, name)}
 
 
 def _pictures(found: Iterable[Face]) -> dict[str, str]:

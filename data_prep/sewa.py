@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from data_prep import labels, splits
+from data_prep import crops, labels, sewa_files, splits
 from data_prep.options import margin, positive
 from data_prep.record import Face, Plan, Quarantine, Release, Scale
 from data_prep.sewa_segment import DIMENSIONS, NAME, RATE, Segment
@@ -41,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--split", choices=tuple(splits.RATIOS), default="3:1:1", help="train : val : test")
     parser.add_argument("--seed", type=int, default=0, help="of the split")
+    crops.add_options(parser, presets=("landmarks", "emonet", "none"), points=sewa_files.POINTS)
 
 
 def locate(tree: Tree, options: argparse.Namespace) -> Release:

@@ -14,6 +14,7 @@ COMMANDS = {
     "train": ("hocp.learning.train_command", "train one run from its specification"),
     "evaluate": ("hocp.learning.evaluate_command", "predict the test part of a run and write its record"),
     "score": ("hocp.learning.score_command", "all runs' metrics in one tidy table"),
+    "sensitivity": ("hocp.learning.sensitivity_command", "metrics on test faces that were cut in other ways"),
     "gpu-check": ("hocp.learning.gpu_command", "networks on a GPU against CPU float64"),
     "gpu-bench": ("hocp.learning.gpu_bench_command", "layers and networks on a GPU against cuDNN's, timed"),
 }

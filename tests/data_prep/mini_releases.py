@@ -198,14 +198,16 @@ def _made(folder: Path) -> Path:
 # SEWA -----------------------------------------------------------------------------------------------------
 
 
-def video(frames: int, *, width: int = 160, height: int = 100, rate: int = 50) -> bytes:
-    """AVI whose frame i has blue 2 * i."""
+def video(frames: int, *, width: int = 160, height: int = 100, rate: int = 50, mark: int = 0) -> bytes:
+    """AVI whose frame i has blue 2 * i; a mark says which footage it is."""
     file = io.BytesIO()
     with av.open(file, "w", format="avi") as container:
         stream = container.add_stream("mpeg4", rate=rate)
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = width, height, "yuv420p", 4_000_000
         for index in range(frames):
             picture = ramp(width, height, blue=2 * index % 256)
+            if mark:
+                picture[24:28, 60 + 3 * mark : 64 + 3 * mark, 0] = 255
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return file.getvalue()
@@ -236,7 +238,7 @@ def segment(folder: Path, session: int, *, frames: int = 21, first: int = 101, *
     name = SEGMENT.format(session=session, subject=subject, first=first, last=first + frames - 1)
     name = changes.get("prefix", "SAH") + name[3:]
     home, mode = folder / name, changes.get("modality", "V")
-    content = changes.get("video", video(frames))
+    content = changes.get("video", video(frames, mark=session))
     if content is not None:
         write(home, f"{name}.avi", content)
     texts = {index + 1: landmark_text(points(49)) for index in range(frames)} | changes.get("landmarks", {})

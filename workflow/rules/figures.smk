@@ -33,6 +33,7 @@ FIGURES = {
     "fig_roofline": {"speed": SPEED},
     "fig_va_plane": {"manifests": MANIFESTS},
     "fig_faces": {"manifests": MANIFESTS, "crops": expand(rules.prepare.output.crops, dataset=DATASETS)},
+    "fig_crops": {"sensitivity": SENSITIVITY},
 }
 
 for stem, files in FIGURES.items():
