@@ -22,7 +22,8 @@ WITH_MARGIN = ("box", "landmarks")
 BY_LANDMARKS = ("landmarks", "emonet")
 
 #: Width + height of the box of 68 landmarks over that of the 49 without jaw and inner corners of the mouth.
-JAW = 1.4
+#: Measured on generated faces: median 1.27, nine in ten between 1.20 and 1.33.
+JAW = 1.27
 
 
 def add_options(parser: argparse.ArgumentParser, *, presets: Sequence[str], points: int) -> None:

@@ -1,4 +1,4 @@
-"""``python -m data_prep leaks FOLDER ...``: does anything stand on two sides of a prepared data set's split?"""
+"""``python -m data_prep leaks FOLDER ...``: does anything stand on two sides of a split?"""
 
 import argparse
 import sys

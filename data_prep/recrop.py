@@ -1,7 +1,7 @@
 """Test faces cut again from the release in other ways, to see how much of a score the crop makes."""
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -158,7 +158,9 @@ def _same(array: np.ndarray, path: Path, chosen: Sequence[Item], seen: set[str],
     expected = "expected the release that it was prepared from, with the same options"
     missing = [item.item for item in chosen if item.item not in seen]
     if missing:
-        raise ValueError(f"{source}: {len(missing)} items of {path.parent} not found, e.g. {missing[0]}; {expected}")
+        raise ValueError(
+            f"{source}: {len(missing)} items of {path.parent} not found, e.g. {missing[0]}; {expected}"
+        )
     with h5py.File(path, "r") as file:
         wrong = [
             item.item

@@ -6,6 +6,7 @@ from pathlib import Path
 from data_prep.options import positive
 from data_prep.prepare import READERS
 from data_prep.recrop import recrop
+from hocp.contracts import manifest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,14 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         subparser.add_argument("--fold", type=int, default=0, help="whose test part")
         subparser.add_argument("--most", type=positive, default=400, help="items that are cut")
         subparser.add_argument(
-            "--split-list", "--split_list", type=Path, help="as of prepare; not needed here"
+            "--split-list", "--split_list", type=Path, help="taken as prepare takes it; not needed here"
         )
         reader.add_options(subparser)
 
 
 def run(args: argparse.Namespace) -> None:
     """Cut, then say how many ways there are."""
-    made = recrop(
-        args.prepared, args.source, out=args.out, options=args, fold=args.fold, most=args.most
-    )
+    found = manifest.read_facts(args.prepared / "manifest.json").dataset
+    if found != args.dataset:
+        raise ValueError(f"{args.prepared}: holds {found}, expected {args.dataset}")
+    made = recrop(args.prepared, args.source, out=args.out, options=args, fold=args.fold, most=args.most)
     print(f"{len(made.items)} test items of {made.dataset}, each cut in {len(made.variants)} ways")

@@ -56,7 +56,9 @@ def _between_four(patch: np.ndarray, region: Box, side: int) -> np.ndarray:
 
 def _along(values: np.ndarray, start: float, end: float, side: int) -> np.ndarray:
     """Interpolate the first axis at the centres of `side` cells from `start` to `end`."""
-    centres = start + (np.arange(side) + 0.5) * (end - start) / side - 0.5  # pixel i has its centre at i + 0.5
+    centres = (
+        start + (np.arange(side) + 0.5) * (end - start) / side - 0.5
+    )  # pixel i has its centre at i + 0.5
     low = np.floor(centres)
     share = (centres - low)[:, None, None]
     near, far = (np.clip(low + step, 0, len(values) - 1).astype(int) for step in (0, 1))

@@ -6,7 +6,7 @@ recorded, and published as a list with a hash (`splits_list`), which a colleague
 
 import argparse
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from data_prep.record import Face, Plan
 from data_prep.splits_deal import deal
 from hocp.contracts.manifest import FOLDS
 
-RATIOS = {"3:1:1": 5, "8:1:1": 10}  # groups are dealt into so many parts, the first two are test and val
+RATIOS = {"3:1:1": 5, "8:1:1": 10}  # so many shares, of which test and val have one each
 
 
 def plan(
@@ -74,7 +74,7 @@ def _pictures(faces: Sequence[Face]) -> Mapping[str, list[str]]:
 
 def by_ratio(faces: Sequence[Face], *, ratio: str, seed: int) -> Plan:
     """
-    Train, val and test in a ratio, whole groups, balanced by stratum as far as that goes.
+    Train, val and test in a ratio, whole groups, balanced by stratum and labels as far as that goes.
 
     With fewer groups than the ratio has parts, train is the smaller for it, and the rule says so.
 
@@ -85,31 +85,45 @@ def by_ratio(faces: Sequence[Face], *, ratio: str, seed: int) -> Plan:
     """
     groups = len({face.group for face in faces})
     parts = max(3, min(RATIOS[ratio], groups))
-    dealt = deal(faces, [face.stratum for face in faces], parts, seed)
-    split = {item: {0: "test", 1: "val"}.get(part, "train") for item, part in dealt.items()}
+    shares = 1 / parts, 1 / parts, (parts - 2) / parts
+    dealt = deal(faces, [[face.stratum for face in faces], *_labels(faces)], shares=shares, seed=seed)
+    split = {item: ("test", "val", "train")[part] for item, part in dealt.items()}
     few = f" ({groups} groups only: {parts - 2}:1:1)" if parts < RATIOS[ratio] else ""
-    return _checked(faces, split, rule=f"{ratio} by group, stratified{few}", seed=seed)
+    return _checked(faces, split, rule=f"{ratio} by group, balanced by stratum and labels{few}", seed=seed)
 
 
 def folds(faces: Sequence[Face], *, seed: int) -> Plan:
     """
-    Five folds, whole groups, balanced by the joint histogram of valence and arousal over frames.
+    Five folds, whole groups, balanced by the histograms of valence and of arousal over frames.
 
     Raises
     ------
     ValueError
         If there are fewer groups than folds.
     """
-    valence = _thirds([face.valence for face in faces])
-    arousal = _thirds([face.arousal for face in faces])
-    dealt = deal(faces, list(zip(valence.tolist(), arousal.tolist(), strict=True)), FOLDS, seed)
+    dealt = deal(faces, _labels(faces), shares=[1 / FOLDS] * FOLDS, seed=seed)
     split = {item: f"fold{part}" for item, part in dealt.items()}
     return _checked(faces, split, rule=f"{FOLDS} folds by group, balanced by labels of frames", seed=seed)
 
 
-def _thirds(values: list[float]) -> np.ndarray:
-    """Low, middle or high: labels cut at their own terciles."""
-    return np.digitize(values, np.unique(np.quantile(values, [1 / 3, 2 / 3])), right=True)
+def _labels(faces: Sequence[Face]) -> list[list[Hashable]]:
+    """
+    What faces count for: valence and arousal by twentieths of their range, and both together by thirds.
+
+    AFEW-VA's whole levels fall into twentieths of their own.
+    """
+    valence, arousal = (np.array([getattr(face, name) for face in faces]) for name in ("valence", "arousal"))
+    both = zip(_thirds(valence), _thirds(arousal), strict=True)
+    return [_twentieths(valence), _twentieths(arousal), list(both)]
+
+
+def _twentieths(values: np.ndarray) -> list[int]:
+    return np.rint(20 * (values - values.min()) / (np.ptp(values) or 1)).astype(int).tolist()
+
+
+def _thirds(values: np.ndarray) -> list[int]:
+    """Low, middle or high: cut at the terciles."""
+    return np.digitize(values, np.unique(np.quantile(values, [1 / 3, 2 / 3])), right=True).tolist()
 
 
 def _checked(faces: Sequence[Face], split: Mapping[str, str], *, rule: str, seed: int) -> Plan:

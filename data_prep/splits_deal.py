@@ -1,6 +1,10 @@
-"""Deal groups into parts of about equal size and make-up."""
+"""Deal groups into parts of given shares whose histograms are alike.
 
-import warnings
+Stratified dealers in libraries know one histogram and parts of one size, and go through the groups once. On
+labels like the releases' that left parts as different as chance does, so here groups are swapped until no
+swap helps.
+"""
+
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -8,45 +12,83 @@ import numpy as np
 from data_prep.record import Face
 
 
-def deal(faces: Sequence[Face], strata: Sequence[Hashable], parts: int, seed: int) -> dict[str, int]:
+def deal(
+    faces: Sequence[Face], histograms: Sequence[Sequence[Hashable]], *, shares: Sequence[float], seed: int
+) -> dict[str, int]:
     """
-    Deal groups into parts of about equal size and make-up, frame by frame counted.
+    Deal groups into parts, frame by frame counted; the numbers of groups are as the shares say.
 
     Parameters
     ----------
     faces : sequence of Face
-    strata : sequence
-        What each face counts for; parts should have equal shares of each.
-    parts : int
+    histograms : sequence of sequences
+        What each face counts for, in every histogram in which the parts should be alike.
+    shares : sequence of float
+        Of each part; they add up to 1.
     seed : int
+        Of the deal that the swaps start from.
 
     Returns
     -------
     dict
-        Item -> number of its part.
+        Item -> number of its part; the same in whichever order the faces come.
 
     Raises
     ------
     ValueError
         If there are fewer groups than parts.
     """
-    from sklearn.model_selection import StratifiedGroupKFold  # a second to import
-
-    groups = [face.group for face in faces]
-    if len(set(groups)) < parts:
+    groups, place = np.unique([face.group for face in faces], return_inverse=True)
+    if len(groups) < len(shares):
         raise ValueError(
-            f"{len(set(groups))} subjects or sessions cannot be dealt into {parts} parts; expected as many"
+            f"{len(groups)} subjects or sessions cannot be dealt into {len(shares)} parts; expected as many"
         )
-    codes = {stratum: code for code, stratum in enumerate(sorted(set(strata)))}
-    labels = [codes[stratum] for stratum in strata]
-    if max(np.bincount(labels)) < parts:  # every stratum is tiny: balance sizes only
-        labels = [0] * len(faces)
-    dealer = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a stratum smaller than the number of parts is expected
-        shares = [share for _, share in dealer.split(np.zeros(len(faces)), labels, groups)]
-    if not all(map(len, shares)):
-        raise ValueError(f"dealing {len(set(groups))} subjects or sessions left one of {parts} parts empty")
-    # The dealer's seed decides only between groups of equal make-up; which part is which is drawn here.
-    order = np.random.default_rng(seed).permutation(parts).tolist()
-    return {faces[i].item: part for part, share in zip(order, shares, strict=True) for i in share}
+    ends = np.floor(np.cumsum(shares) * len(groups) + 0.5)
+    start = np.searchsorted(ends, np.arange(len(groups)), side="right")
+    part = np.random.default_rng(seed).permutation(start)
+    _swap(_counts(place, histograms), part, np.asarray(shares))
+    return {face.item: int(part[k]) for face, k in zip(faces, place, strict=True)}
+
+
+def _counts(place: np.ndarray, histograms: Sequence[Sequence[Hashable]]) -> np.ndarray:
+    """Bars of all histograms side by side, shape (groups, bars)."""
+    blocks = []
+    for values in histograms:
+        codes = {value: code for code, value in enumerate(sorted(set(values)))}
+        blocks.append(np.zeros((place.max() + 1, len(codes))))
+        np.add.at(blocks[-1], (place, [codes[value] for value in values]), 1)
+    return np.hstack(blocks)
+
+
+def _swap(counts: np.ndarray, part: np.ndarray, shares: np.ndarray) -> None:
+    """
+    Swap groups of two parts, for each group the best other one, until no swap makes parts more alike.
+
+    Parameters
+    ----------
+    counts : array, shape (groups, bars)
+    part : integer array, shape (groups,)
+        Changed in place.
+    shares : array, shape (parts,)
+    """
+    wanted = np.outer(shares, counts.sum(axis=0))
+    have = np.stack([counts[part == p].sum(axis=0) for p in range(len(shares))])
+
+    def off(p, bars):
+        return np.abs(bars - wanted[p]).sum(axis=-1) / wanted[p].sum(axis=-1)
+
+    swapped = True
+    while swapped:
+        swapped = False
+        for i in range(len(part)):
+            p = part[i]
+            taken = counts - counts[i]  # what part p gains by taking each other group for this one
+            gain = off(p, have[p] + taken) - off(p, have[p])
+            gain += off(part, have[part] - taken) - off(part, have[part])
+            gain[part == p] = 0
+            j = gain.argmin()
+            if gain[j] < -1e-9:
+                have[p] += taken[j]
+                have[part[j]] -= taken[j]
+                part[i], part[j] = part[j], p
+                swapped = True

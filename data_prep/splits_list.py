@@ -1,7 +1,7 @@
 """The split as a list that can be published and used again: ``split.csv``, one row a clip or single image.
 
-Columns: ``unit``, the clip, or the item where there are no clips; ``group``, a hash of the subject, session or
-picture that must not be on two sides; ``part``. Names of people are hashed so that the list holds no more
+Columns: ``unit``, the clip, or the item where there are no clips; ``group``, a hash of the subject, session
+or picture that must not be on two sides; ``part``. Names of people are hashed so that the list holds no more
 of the release than names of files, and may be passed on.
 """
 
@@ -76,13 +76,9 @@ def given(faces: Sequence[Face], path: str | Path) -> Plan:
     here = {unit(face): face for face in faces}
     _compare(path, rows.keys() - here.keys(), "that no usable clip or image here has")
     _compare(path, here.keys() - rows.keys(), "missing, which are usable here")
-    others = {
-        name for name, row in rows.items() if row["group"] not in ("", code(group(here[name])))
-    }
+    others = {name for name, row in rows.items() if row["group"] not in ("", code(group(here[name])))}
     _compare(path, others, "with another subject, session or picture here than in the list")
-    moved = {
-        unit(face) for face in faces if face.part == "test" and rows[unit(face)]["part"] != "test"
-    }
+    moved = {unit(face) for face in faces if face.part == "test" and rows[unit(face)]["part"] != "test"}
     _compare(path, moved, "of the official test part that the list does not test")
     split = {face.item: rows[unit(face)]["part"] for face in faces}
     rule = f"list given as {Path(path).name}, SHA-256 {files.sha256(path)}"
@@ -111,10 +107,10 @@ def _read(path: str | Path) -> Mapping[str, Mapping[str, str]]:
             raise ValueError(f"{path}, line {line}: unit {row['unit']!r} stands in the list already")
         rows[row["unit"]] = row
     parts = {row["part"] for row in rows.values()}
-    if parts not in (set(FOLD_PARTS), set(RATIO_PARTS)):
+    if parts != set(FOLD_PARTS) and not {"train", "test"} <= parts <= set(RATIO_PARTS):
         found = ", ".join(sorted(parts)) or "nothing"
         raise ValueError(
-            f"{path}: parts are {found}; expected all of {', '.join(RATIO_PARTS)}, or all of "
+            f"{path}: parts are {found}; expected train and test, perhaps val, or all of "
             f"{', '.join(FOLD_PARTS)}"
         )
     return rows

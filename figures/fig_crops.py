@@ -71,7 +71,12 @@ def _margins(axes: Axes, rows: pd.DataFrame) -> None:
     for dimension, look in labels("dimensions").items():
         curve = rows[rows["dimension"] == dimension]
         axes.plot(
-            curve["factor"], curve["value"], color=look.colour, marker=MARKERS[dimension], ms=3.5, label=look.name
+            curve["factor"],
+            curve["value"],
+            color=look.colour,
+            marker=MARKERS[dimension],
+            ms=3.5,
+            label=look.name,
         )
     trained = rows.loc[rows["trained"] == 1, "factor"].iloc[0]
     axes.axvline(trained, color=style.FAINT, lw=0.8, ls=":", zorder=0, label="as in training")

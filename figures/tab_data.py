@@ -174,8 +174,8 @@ def wide(rows: Sequence[Mapping[str, str]]) -> list[Block]:
     columns += [Column(name=f"{label('datasets', d).name}, {data[d]} data", align="r") for d in datasets]
     body = [[name, *(show(_values(cells, d)) for d in datasets)] for name, show in _LINES.items()]
     notes = [
-        "Labels on [-1, 1], of usable items; mean ± standard deviation. Histograms, by tenths, are compared by "
-        "total variation: 0 % is equal, 100 % has nothing in common."
+        "Labels on [-1, 1], of usable items; mean ± standard deviation. Histograms, by tenths, are "
+        "compared by total variation: 0 % is equal, 100 % has nothing in common."
     ]
     if "generated" in data.values():
         notes.append(
@@ -208,7 +208,7 @@ def _per_split(quantity: str):
 
 
 def _most_off(get) -> str:
-    """Largest distance of a part to the whole, of both dimensions, in per cent; nothing where none is known."""
+    """Largest distance of a part to the whole, by dimension, in per cent; nothing where none is known."""
     parts = {d: [n for split in manifest.SPLITS if (n := get("balance", f"{split}.{d}"))] for d in DIMENSIONS}
     return " / ".join(f"{100 * max(map(float, found)):.1f} %" for found in parts.values() if found)
 

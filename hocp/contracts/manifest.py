@@ -106,7 +106,7 @@ class Item:
 
 
 COLUMNS = tuple(field.name for field in fields(Item))
-#: Of `split.csv`: a clip or a single image; a hash of the subject, session or picture that it shows; its part.
+#: Of `split.csv`: a clip or single image; a hash of the subject, session or picture that it shows; its part.
 SPLIT_COLUMNS = ("unit", "group", "part")
 _INTEGERS = ("frame", "row", "expression")
 _FLOATS = ("valence", "arousal")

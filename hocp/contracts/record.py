@@ -32,8 +32,8 @@ RANKS = (
     "run", "data", "gamma", "layer", "rank", "zeroed", "share", "parameters_before", "parameters_after",
 )  # fmt: skip
 
-#: One row a number on test faces that were cut in another way; `setting` of the `kind` that was changed, `trained`
-#: 1 where it is that of training; `change` is the value less that of the crops that were trained on.
+#: One row a number on test faces that were cut in another way; `setting` of the `kind` that was changed;
+#: `trained` is 1 where it is that of training, `change` the value less that of the crops of training.
 SENSITIVITY = (
     "run", "dataset", "data", "kind", "setting", "trained", "dimension", "metric", "value", "change", "n",
     "reason",

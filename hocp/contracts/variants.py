@@ -57,7 +57,9 @@ class Variants:
     def __post_init__(self):
         kinds = {variant.kind for variant in self.variants}
         if not self.variants or self.variants[0].kind != TRAINED or not kinds <= {TRAINED, *KINDS}:
-            raise ValueError(f"variants of {sorted(kinds)}, expected {TRAINED!r} first, then {', '.join(KINDS)}")
+            raise ValueError(
+                f"variants of {sorted(kinds)}, expected {TRAINED!r} first, then {', '.join(KINDS)}"
+            )
 
 
 def write(path: str | Path, facts: Variants) -> None:

@@ -43,7 +43,9 @@ def rows(
         If the network wants clips, or data set, crops and run do not belong together.
     """
     if network.order != 2:
-        raise ValueError(f"run {run['run']}: a network of clips; faces are cut again one by one, take an image network")
+        raise ValueError(
+            f"run {run['run']}: a network of clips; faces are cut again one by one, take an image network"
+        )
     facts = variants.read(store)
     true = _labels(data, facts, run)
     scores = []

@@ -1,4 +1,4 @@
-"""``python -m hocp sensitivity``: scores of trained image networks on test faces that were cut in other ways."""
+"""``python -m hocp sensitivity``: scores of image networks on test faces that were cut in other ways."""
 
 import argparse
 from collections.abc import Iterator

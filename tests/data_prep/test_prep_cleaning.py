@@ -13,14 +13,16 @@ EMONET = options("affectnet", "--clean", "emonet")
 
 #: Expression, valence, arousal -> whether EmoNet keeps it, by hand; borders are where labels stand exactly.
 CASES = [
-    (0, 0.0, 0.0, True), (0, 0.19, 0.0, True), (0, 0.2, 0.0, False), (0, 0.0, -0.2, False), (0, 0.6, 0.6, False),
-    (1, 0.2, 0.0, False), (1, 0.21, 0.0, True), (1, 0.0, 0.9, False), (1, -0.5, 0.5, False), (1, 0.01, -0.9, True),
-    (2, -0.2, 0.0, False), (2, -0.21, 0.0, True), (2, 0.0, -0.9, False), (2, 0.5, 0.0, False), (2, -0.01, 0.9, True),
-    (3, 0.0, 0.2, False), (3, 0.0, 0.21, True), (3, 0.9, 0.0, False), (3, 0.3, -0.3, False), (3, -0.9, 0.01, True),
-    (4, 0.0, 0.2, False), (4, 0.0, 0.21, True), (4, -0.21, 0.0, True), (4, 0.01, 0.9, False), (4, -0.9, -0.01, False),
-    (5, -0.3, 0.0, False), (5, -0.31, 0.0, True), (5, -0.25, 0.0, False), (5, 0.0, 0.9, False), (5, 0.5, 0.5, False),
-    (6, 0.0, 0.2, False), (6, 0.0, 0.21, True), (6, -0.9, 0.0, False), (6, -0.3, -0.3, False), (6, 0.9, 0.01, True),
-    (7, -0.2, 0.0, False), (7, -0.21, 0.0, True), (7, 0.0, 0.9, False), (7, 0.5, 0.5, False), (7, -0.01, 0.9, True),
+    (0, 0.0, 0.0, True), (0, 0.19, 0.0, True), (0, 0.2, 0.0, False), (0, 0.0, -0.2, False),
+    (0, 0.6, 0.6, False), (1, 0.2, 0.0, False), (1, 0.21, 0.0, True), (1, 0.0, 0.9, False),
+    (1, -0.5, 0.5, False), (1, 0.01, -0.9, True), (2, -0.2, 0.0, False), (2, -0.21, 0.0, True),
+    (2, 0.0, -0.9, False), (2, 0.5, 0.0, False), (2, -0.01, 0.9, True), (3, 0.0, 0.2, False),
+    (3, 0.0, 0.21, True), (3, 0.9, 0.0, False), (3, 0.3, -0.3, False), (3, -0.9, 0.01, True),
+    (4, 0.0, 0.2, False), (4, 0.0, 0.21, True), (4, -0.21, 0.0, True), (4, 0.01, 0.9, False),
+    (4, -0.9, -0.01, False), (5, -0.3, 0.0, False), (5, -0.31, 0.0, True), (5, -0.25, 0.0, False),
+    (5, 0.0, 0.9, False), (5, 0.5, 0.5, False), (6, 0.0, 0.2, False), (6, 0.0, 0.21, True),
+    (6, -0.9, 0.0, False), (6, -0.3, -0.3, False), (6, 0.9, 0.01, True), (7, -0.2, 0.0, False),
+    (7, -0.21, 0.0, True), (7, 0.0, 0.9, False), (7, 0.5, 0.5, False), (7, -0.01, 0.9, True),
 ]  # fmt: skip
 
 
@@ -63,7 +65,7 @@ def test_nothing_is_cleaned_unless_asked_for():
 
 
 def test_cleaned_release(tmp_path):
-    """All have v = 0.25, a = -0.5: the rule keeps the happy ones alone, and the others stay in the manifest."""
+    """All have v = 0.25, a = -0.5: the rule keeps the happy ones; the others stay in the manifest."""
     affectnet_2017(tmp_path / "a")
     items = prepared("affectnet", tmp_path / "a", "--clean", "emonet", "--validation-share", "0.4")
     assert Counter(item.status for item in items.values()) == {"ok": 4, "rule_excluded": 26}

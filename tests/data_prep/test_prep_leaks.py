@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mini_releases import afew_va, affectnet_2017, affectnet_2021, clips, prepared, sewa
+from mini_releases import afew_va, affectnet_2017, affectnet_2021, clips, options, prepared, sewa
 
 from data_prep import __main__ as command_line
 from data_prep import leaks, splits
+from data_prep import sewa as reader
+from data_prep.record import Face, Quarantine
 from hocp.contracts import files, manifest
 from hocp.contracts.manifest import Facts, Item
 
@@ -92,7 +94,10 @@ def test_one_picture_in_two_parts(tmp_path):
 
 
 def test_same_content_by_the_list_s_hash(tmp_path):
-    rows = [{"item": f"{n}.jpg", "split": split, "dataset": "affectnet"} for n, split in enumerate(("train", "val"))]
+    rows = [
+        {"item": f"{n}.jpg", "split": split, "dataset": "affectnet"}
+        for n, split in enumerate(("train", "val"))
+    ]
     same = {f"{n}.jpg": {"group": "00ff"} for n in range(2)}
     report = leaks.find(store(tmp_path / "a", rows, listed=same))
     assert report.leaks == ["listed group 00ff is in train (0.jpg) and val (1.jpg)"]
@@ -142,7 +147,7 @@ frames = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(frames)
 def test_brute_force_agrees(tmp_path_factory, drawn):
     """Compare all pairs of items, each by each."""
@@ -197,7 +202,7 @@ def test_a_leak_stops_preparation(tmp_path, monkeypatch):
     sewa(tmp_path / "a")
     monkeypatch.setattr(splits, "check", lambda pairs: None)
     monkeypatch.setattr(
-        splits, "deal", lambda faces, *_: {face.item: place % 3 for place, face in enumerate(faces)}
+        splits, "deal", lambda faces, *_, **__: {face.item: place % 3 for place, face in enumerate(faces)}
     )
     with pytest.raises(ValueError, match="leaks between parts of the split: group S00"):
         prepared("sewa", tmp_path / "a")
@@ -209,3 +214,25 @@ def test_facts_count_near_duplicates(tmp_path):
     prepared("sewa", tmp_path / "a")
     facts: Facts = manifest.read_facts(tmp_path / "a-out/manifest.json")
     assert facts.split["near_duplicates"] == leaks.find(tmp_path / "a-out").near
+
+
+segments = st.lists(
+    st.tuples(st.integers(1, 2), st.integers(1, 40), st.integers(1, 30)), min_size=2, max_size=6
+)
+
+
+@given(segments, st.integers(1, 5))
+def test_repeated_footage_goes_before_anything_is_split(drawn, step):
+    """Kept frames of two segments of a subject are never nearer than a step, compared each by each."""
+    watch = reader.repeats(options("sewa", "--frame-step", str(step)))
+    kept = []
+    for subject, first, length in dict.fromkeys(drawn):
+        clip = name(subject, first, first + length - 1)
+        for index in range(0, length, step):
+            try:
+                watch(Face(item=f"{clip}/{index}", clip=clip, position=first + index))
+                kept.append((subject, clip, first + index))
+            except Quarantine as reason:
+                assert reason.status == "dup_content"
+    for (one, clip, here), (other, another, there) in itertools.combinations(kept, 2):
+        assert one != other or clip == another or abs(here - there) >= step

@@ -36,15 +36,20 @@ def test_the_first_is_what_was_prepared(tmp_path, dataset):
     assert np.array_equal(crops["trained", ""], expected)
     assert len(crops) == 1 + len(MARGINS) + len(RESIZERS) - 1 + 1 + (dataset == "afew_va")
     assert np.array_equal(crops["colour", "bgr"], expected[..., ::-1])
-    for other in set(crops) - {("trained", ""), ("anamorphic", "true")}:
-        assert not np.array_equal(crops[other], expected), other
+    for factor in MARGINS:  # resizers may agree on ramps
+        assert not np.array_equal(crops["margin", f"{factor:g}"], expected)
 
 
 def test_margins_are_times_that_of_training(tmp_path):
     """A ramp's steepness in a crop tells how much of the image it holds."""
     affectnet_2017(tmp_path / "a")
     prepared("affectnet", tmp_path / "a", "--margin", "1.2")
-    recrop(tmp_path / "a-out", tmp_path / "a", out=tmp_path / "more", options=options("affectnet", "--margin", "1.2"))
+    recrop(
+        tmp_path / "a-out",
+        tmp_path / "a",
+        out=tmp_path / "more",
+        options=options("affectnet", "--margin", "1.2"),
+    )
     _, crops = made(tmp_path / "more")
     for factor in MARGINS:
         columns = crops["margin", f"{factor:g}"][0, 8, 4:12, 0].astype(float)
@@ -62,8 +67,10 @@ def test_anamorphic_the_other_way(tmp_path):
     recrop(tmp_path / "a-out", tmp_path / "a", out=tmp_path / "more", options=chosen, most=2)
     facts, crops = made(tmp_path / "more")
     assert len(facts.items) == 2 and facts.trained["anamorphic"] == "true"
-    steps = [np.ptp(crops[key][0, 8, :, 0].astype(int)) for key in (("trained", ""), ("anamorphic", "false"))]
-    assert steps[1] > steps[0] * 0.7 and steps[0] != steps[1]
+    tall, short = (
+        np.ptp(crops[key][0, :, 8, 1].astype(float)) for key in (("trained", ""), ("anamorphic", "false"))
+    )
+    assert tall / short == pytest.approx(4 / 3, rel=0.05)
     prepared("afew_va", tmp_path / "a")
     recrop(tmp_path / "a-out", tmp_path / "a", out=tmp_path / "back", options=options("afew_va"), most=2)
     _, back = made(tmp_path / "back")

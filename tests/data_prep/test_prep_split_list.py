@@ -91,7 +91,7 @@ def test_folds_may_be_given_where_the_rule_has_a_ratio(tmp_path):
 
 WRONG = {
     "1 units that no usable clip or image here has: 099": lambda rows: [*rows, {**rows[0], "unit": "099"}],
-    "2 units missing, which are usable here: 001, 002": lambda rows: rows[2:],
+    "1 units missing, which are usable here: 001": lambda rows: rows[1:],
     "1 units with another subject, session or picture here than in the list: 001": lambda rows: [
         {**rows[0], "group": "0" * 16}, *rows[1:]
     ],
@@ -100,7 +100,7 @@ WRONG = {
     ],
     "part is 'dev', expected one of train, val": lambda rows: [{**rows[0], "part": "dev"}, *rows[1:]],
     "unit '001' stands in the list already": lambda rows: [*rows, rows[0]],
-    "parts are fold0; expected all of train, val, test, or all of fold0": lambda rows: [
+    "parts are fold0; expected train and test, perhaps val, or all of fold0, fold1": lambda rows: [
         {**row, "part": "fold0"} for row in rows
     ],
 }  # fmt: skip
@@ -171,7 +171,7 @@ def test_distance_by_hand():
 
 
 def test_balance_by_hand():
-    """Four frames of two people; the parts hold one person each, whole: two frames of 1.0, one of 0 and 0.5."""
+    """Four frames of two people, one a part: two frames of 1.0, one of 0 and one of 0.5."""
     faces = [
         Face(item=f"{who}/{n}", clip=who, group=who, valence=v, arousal=0.0, stratum=who)
         for who, levels in (("x", (10, 10)), ("y", (0, 5)))

@@ -119,7 +119,7 @@ def write_ranks(path: Path, run: str = "affectnet.hocp_lasso.f0.s0", data: str =
 
 
 def write_sensitivity(path: Path, data: str = "generated") -> None:
-    """CCC 0.6 (valence) and 0.5 as trained; changes are minus the place of the setting in its kind, over 20."""
+    """CCC 0.6 (valence) and 0.5 as trained; the change is minus the place of the setting, over 20."""
     settings = {"margin": ("1", "0.8", "1.5"), "resize": ("bilinear", "bicubic", "nearest"),
                 "colour": ("rgb", "bgr"), "anamorphic": ("true", "false")}  # fmt: skip
     rows = []
@@ -127,10 +127,10 @@ def write_sensitivity(path: Path, data: str = "generated") -> None:
         for kind, values in settings.items():
             for place, setting in enumerate(values if kind != "anamorphic" or dataset == "afew_va" else ()):
                 for dimension, base in (("valence", 0.6), ("arousal", 0.5)):
-                    rows.append({"run": f"{dataset}.hocp.f0.s0", "dataset": dataset, "data": data, "kind": kind,
-                                 "setting": setting, "trained": int(place == 0), "dimension": dimension,
-                                 "metric": "ccc", "value": base - place / 20, "change": -place / 20,
-                                 "n": 40})  # fmt: skip
+                    named = {"run": f"{dataset}.hocp.f0.s0", "dataset": dataset, "data": data, "kind": kind}
+                    numbers = {"value": base - place / 20, "change": -place / 20, "n": 40}
+                    key = {"setting": setting, "trained": int(place == 0), "dimension": dimension}
+                    rows.append({**named, **key, "metric": "ccc", **numbers})
     files.write_csv(path, record.SENSITIVITY, rows)
 
 

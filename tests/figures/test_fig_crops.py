@@ -33,7 +33,11 @@ def test_each_change_is_a_dot_on_its_line(table):
     below = figure.axes[3]
     names = [text.get_text() for text in below.get_yticklabels()]
     assert names == ["bicubic, antialiased", "nearest pixel", "red and blue swapped", "not stretched to 4:3"]
-    dots = {(round(float(y)), float(x)) for line in below.get_lines() for x, y in [[v[0] for v in line.get_data()]]}
+    dots = {
+        (round(float(y)), float(x))
+        for line in below.get_lines()
+        for x, y in [[v[0] for v in line.get_data()]]
+    }
     assert dots >= {(0, -0.05), (1, -0.1), (2, -0.05)}
     assert [text.get_text() for text in below.texts] == [fig_crops.ABSENT]  # AffectNet has no narrow frames
     assert not figure.axes[5].texts  # AFEW-VA has
@@ -48,7 +52,9 @@ def test_generated_data_are_marked(table):
 def test_a_missing_number_is_a_gap_with_its_reason(table):
     lost = table["dataset"].eq("sewa")
     table = table.assign(
-        value=table["value"].mask(lost), change=table["change"].mask(lost), reason=lost.map({True: "lost", False: ""})
+        value=table["value"].mask(lost),
+        change=table["change"].mask(lost),
+        reason=lost.map({True: "lost", False: ""}),
     )
     words = [[text.get_text() for text in axes.texts] for axes in fig_crops.draw(table).axes]
     assert "lost" in words[1] and "lost" in words[4] and "lost" not in words[0]

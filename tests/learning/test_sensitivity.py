@@ -12,7 +12,12 @@ from hocp.contracts.variants import Variant
 from hocp.learning import metrics
 from hocp.learning.sensitivity import rows
 
-KINDS = [Variant("trained", ""), Variant("margin", "0.8"), Variant("resize", "nearest"), Variant("colour", "bgr")]
+KINDS = [
+    Variant("trained", ""),
+    Variant("margin", "0.8"),
+    Variant("resize", "nearest"),
+    Variant("colour", "bgr"),
+]
 
 
 def store(folder, data, *, changes=None):
@@ -52,7 +57,9 @@ def test_scores_are_those_of_the_network_on_each_variant(tmp_path, affectnet):
     assert len(found) == 2 * 2 * (3 + 3)  # three kinds with the setting of training and one other each
     with h5py.File(tmp_path / "v/variants.h5") as file:
         x = torch.from_numpy(file["crops"][:]).double().permute(0, 1, 4, 2, 3) / 255
-    x = (x - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+    x = (x - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[
+        :, None, None
+    ]
     true = known.targets[position].numpy()
     order = {("margin", "1"): 0, ("resize", "bilinear"): 0, ("colour", "rgb"): 0}
     order |= {tuple(variant): place for place, variant in enumerate(KINDS)}
@@ -98,7 +105,16 @@ def test_command(tmp_path, affectnet, capsys):
     spec = prepared.spec("affectnet.resnet18.f0.s0", "resnet18", steps=1, expression_loss=True)
     folder = train(spec, affectnet, tmp_path, evaluate=False)
     store(tmp_path / "v", affectnet)
-    places = ["--runs", folder, "--data", affectnet, "--variants", tmp_path / "v", "--out", tmp_path / "s.csv"]
+    places = [
+        "--runs",
+        folder,
+        "--data",
+        affectnet,
+        "--variants",
+        tmp_path / "v",
+        "--out",
+        tmp_path / "s.csv",
+    ]
     assert command("sensitivity", *places, "--device", "cpu") == 0
     assert len(files.read_csv(tmp_path / "s.csv", record.SENSITIVITY)) == 24
     assert command("sensitivity", *places, "--data", affectnet, affectnet, "--device", "cpu") == 2
