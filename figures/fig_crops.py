@@ -83,7 +83,7 @@ def _margins(axes: Axes, rows: pd.DataFrame) -> None:
     axes.set_xscale("log")
     style.log_axis(axes.xaxis, rows["factor"].min(), rows["factor"].max())
     axes.set_xticks(rows["factor"].unique())
-    axes.set_xlabel("side of the crop, of that in training")
+    axes.set_xlabel("side of the crop / that in training")
     axes.grid(axis="y")
     _reason(axes, rows)
 
@@ -94,7 +94,8 @@ def _changes(axes: Axes, rows: pd.DataFrame, lines: Sequence[str]) -> None:
     for place, line in enumerate(lines):
         found = rows[rows["line"] == line]
         if found.empty:
-            axes.text(0, place, ABSENT, ha="center", va="center", color=style.FAINT, fontsize=7)
+            box = {"facecolor": style.PAPER, "edgecolor": "none", "pad": 1}
+            axes.text(0, place, ABSENT, ha="center", va="center", color=style.FAINT, fontsize=7, bbox=box)
         for dimension, value in zip(found["dimension"], found["change"], strict=True):
             look = label("dimensions", dimension)
             offset = 0.13 if dimension == "arousal" else -0.13
