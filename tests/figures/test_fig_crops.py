@@ -15,7 +15,8 @@ def table(scenario) -> pd.DataFrame:
 
 def curves(axes) -> dict[str, list[tuple[float, float]]]:
     return {
-        line.get_label(): list(zip(*map(list, line.get_data()), strict=True)) for line in axes.get_lines()
+        line.get_label(): [(float(x), round(float(y), 9)) for x, y in zip(*line.get_data(), strict=True)]
+        for line in axes.get_lines()
     }
 
 
