@@ -81,8 +81,8 @@ def given(faces: Sequence[Face], path: str | Path) -> Plan:
     moved = {unit(face) for face in faces if face.part == "test" and rows[unit(face)]["part"] != "test"}
     _compare(path, moved, "of the official test part that the list does not test")
     split = {face.item: rows[unit(face)]["part"] for face in faces}
-    rule = f"list given as {Path(path).name}, SHA-256 {files.sha256(path)}"
-    return Plan(split, {"rule": rule, "seed": None})
+    rule = {"rule": f"list given as {Path(path).name}", "seed": None, "given_sha256": files.sha256(path)}
+    return Plan(split, rule)
 
 
 def _compare(path: str | Path, names: Iterable[str], what: str) -> None:

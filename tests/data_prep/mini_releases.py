@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import av
@@ -198,6 +199,7 @@ def _made(folder: Path) -> Path:
 # SEWA -----------------------------------------------------------------------------------------------------
 
 
+@cache
 def video(frames: int, *, width: int = 160, height: int = 100, rate: int = 50, mark: int = 0) -> bytes:
     """AVI whose frame i has blue 2 * i; a mark says which footage it is."""
     file = io.BytesIO()

@@ -147,7 +147,7 @@ frames = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(frames)
 def test_brute_force_agrees(tmp_path_factory, drawn):
     """Compare all pairs of items, each by each."""

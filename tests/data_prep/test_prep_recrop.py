@@ -60,7 +60,7 @@ def test_anamorphic_the_other_way(tmp_path):
     content = clips()
     for clip in content:
         names = [name for name in content[clip] if name.endswith(".png")]
-        content[clip] |= {name: encode(ramp(720, 576, blue=int(clip))) for name in names}
+        content[clip] |= dict.fromkeys(names, encode(ramp(720, 576, blue=int(clip))))
     afew_va(tmp_path / "a", content)
     prepared("afew_va", tmp_path / "a", "--anamorphic", "true")
     chosen = options("afew_va", "--anamorphic", "true")

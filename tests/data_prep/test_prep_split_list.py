@@ -67,7 +67,8 @@ def test_a_given_list_makes_the_same_split_again(tmp_path, dataset):
     for name in ("manifest.csv", "split.csv", "crops.h5"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     first, second = (manifest.read_facts(tmp_path / name / "manifest.json").split for name in ("one", "two"))
-    assert second["rule"] == f"list given as split.csv, SHA-256 {first['sha256']}" and second["seed"] is None
+    assert (second["rule"], second["seed"]) == ("list given as split.csv", None)
+    assert second.pop("given_sha256") == first["sha256"]
     assert {k: v for k, v in first.items() if k not in ("rule", "seed")} == {
         k: v for k, v in second.items() if k not in ("rule", "seed")
     }
@@ -151,7 +152,7 @@ def frames(drawn) -> list[Face]:
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(people, st.integers(0, 3))
 def test_no_group_is_on_two_sides_and_nothing_is_lost(drawn, seed):
     faces = frames(drawn)
