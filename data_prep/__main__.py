@@ -14,6 +14,8 @@ COMMANDS = {
     "unpack": ("data_prep.unpack_command", "unpack an archive that nobody has to trust"),
     "doctor": ("data_prep.doctor_command", "say which releases lie in a folder, and in which state"),
     "prepare": ("data_prep.prepare_command", "read a release, crop the faces, split and pack"),
+    "leaks": ("data_prep.leaks_command", "does anything stand on two sides of a prepared data set"),
+    "recrop": ("data_prep.recrop_command", "cut test faces again in other ways, to see what it changes"),
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from data_prep import packed, splits
+from data_prep import crops, packed, splits
 from data_prep.afew_va_clip import Clip
 from data_prep.archive import split
 from data_prep.options import flag, margin, positive
@@ -42,6 +42,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="correct 720 x 576 frames to 4:3",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the folds")
+    crops.add_options(parser, presets=("landmarks", "emonet", "none"), points=68)
 
 
 def locate(tree: Tree, options: argparse.Namespace) -> Release:

@@ -4,12 +4,13 @@ Sources: Mollahosseini et al. 2017 (arXiv 1708.03985) and the layouts that publi
 """
 
 import argparse
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data_prep import affectnet_lists, affectnet_npy, packed, splits
+from data_prep import affectnet_lists, affectnet_npy, cleaning, crops, packed, splits
 from data_prep.options import margin
 from data_prep.record import Face, Plan, Quarantine, Release, Scale, Unrecognised
 from data_prep.tree import Tree
@@ -26,9 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default="manual",
         help="of the release of 2017; the automatic part has labels of a network, and no test part",
     )
-    parser.add_argument(
-        "--crop", choices=("box", "landmarks"), default="box", help="what the crop is drawn around"
-    )
+    crops.add_options(parser, presets=("box", "landmarks", "emonet", "none"), points=68)
     parser.add_argument("--margin", type=margin, default=1.0, help="side of the crop over that of the box")
     parser.add_argument(
         "--validation-share",
@@ -38,6 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="share of train to choose models on",
     )
     parser.add_argument("--seed", type=int, default=0, help="of the choice of that share")
+    cleaning.add_options(parser)
 
 
 def locate(tree: Tree, options: argparse.Namespace) -> Release:
@@ -92,15 +92,19 @@ def repeats(options: argparse.Namespace) -> Callable[[Face], None]:
     """
     Watch for one picture under two names, or in two official parts; several faces in one picture are fine.
 
+    The same picture is the same file, or another file that gives the same crop.
+
     The first one stays. Readers yield the official validation part first, so that it is the training part
     that yields.
     """
     first: dict[str, Face] = {}
 
     def watch(face: Face) -> None:
-        seen = first.setdefault(face.content, face)
-        if (seen.source, seen.part) != (face.source, face.part):
-            raise Quarantine("dup_content", f"the same file content as {seen.item}")
+        crop = hashlib.sha256(face.crop.tobytes()).hexdigest()
+        for what, content in (("file content", face.content), ("crop", crop)):
+            seen = first.setdefault(content, face)
+            if (seen.source, seen.part) != (face.source, face.part):
+                raise Quarantine("dup_content", f"the same {what} as {seen.item}")
 
     return watch
 

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from data_prep import affectnet_rows, faces, images, packed
+from data_prep import affectnet_rows, crops, faces, images, packed
 from data_prep.affectnet_labels import checked, code
 from data_prep.affectnet_rows import Register, Row, texts
 from data_prep.archive import split
+from data_prep.cleaning import cleaned
 from data_prep.labels import number
 from data_prep.record import Box, Face, Matched, Picture, Quarantine, Release
 from data_prep.tree import Tree
@@ -155,10 +156,11 @@ def _face(face: Face, row: Row, tree: Tree, roots: tuple[str, ...], options: arg
     face.source, *_, expression, valence, arousal = row.fields
     face.expression = code(number(expression, "expression"))
     face.valence, face.arousal = number(valence, "valence"), number(arousal, "arousal")
-    checked(face)
+    cleaned(checked(face), options)
 
     def find() -> tuple[Picture, Box]:
-        box = row.box() if options.crop == "box" else faces.around(row.points(), count=68)
+        by_landmarks = options.crop in crops.BY_LANDMARKS
+        box = faces.around(row.points(), count=68) if by_landmarks else row.box()
         return _picture(tree, roots, face.source), box
 
     face.find = find

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from data_prep import affectnet_arrays, faces, images, packed
+from data_prep import affectnet_arrays, crops, faces, images, packed
 from data_prep.affectnet_labels import checked, code
+from data_prep.cleaning import cleaned
 from data_prep.record import Box, Face, Matched, Picture, Quarantine, Release
 from data_prep.tree import Tree
 
@@ -138,10 +139,10 @@ def _face(face: Face, tree: Tree, stem: str, options: argparse.Namespace) -> Fac
     face.expression = code(affectnet_arrays.scalar(tree, f"{stem}_exp.npy", "expression"))
     face.valence = affectnet_arrays.scalar(tree, f"{stem}_val.npy", "valence")
     face.arousal = affectnet_arrays.scalar(tree, f"{stem}_aro.npy", "arousal")
-    checked(face)
+    cleaned(checked(face), options)
 
     def find() -> tuple[Picture, Box]:
-        if options.crop == "landmarks":
+        if options.crop in crops.BY_LANDMARKS:
             box = faces.around(affectnet_arrays.points(tree, f"{stem}_lnd.npy"), count=68)
             return images.read(tree, face.source), box
         picture = images.read(tree, face.source)  # cropped by the publisher: the image is the box

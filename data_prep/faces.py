@@ -6,9 +6,9 @@ Shapes: H, W of the image; P landmarks; S side of the crop.
 from math import ceil, floor
 
 import numpy as np
-from PIL import Image
 
 from data_prep.record import Box, Quarantine
+from data_prep.resizers import resize
 
 SMALLEST = 2.0  # pixels; a face box below this holds nothing
 LARGEST = 40_000_000  # pixels of a region to cut out; they are held twice
@@ -68,12 +68,17 @@ def square(box: Box, *, margin: float, aspect: float = 1.0) -> Box:
         Width of a stored pixel in heights; 4/3 for PAL frames stored as 720 x 576, whose square on the
         screen is narrower in stored pixels.
     """
-    half = margin * max((box.right - box.left) * aspect, box.bottom - box.top) / 2
+    side = margin * max((box.right - box.left) * aspect, box.bottom - box.top)
+    return centred(box, side, aspect=aspect)
+
+
+def centred(box: Box, side: float, *, aspect: float = 1.0) -> Box:
+    """Square of this side, in heights of a pixel, around the centre of a box; `aspect` as of `square`."""
     x, y = (box.left + box.right) / 2, (box.top + box.bottom) / 2
-    return Box(x - half / aspect, y - half, x + half / aspect, y + half)
+    return Box(x - side / 2 / aspect, y - side / 2, x + side / 2 / aspect, y + side / 2)
 
 
-def cut(pixels: np.ndarray, box: Box, side: int) -> np.ndarray:
+def cut(pixels: np.ndarray, box: Box, side: int, *, resizer: str = "bilinear") -> np.ndarray:
     """
     Cut a box out of an image and resize it; beyond the border the last pixels are repeated.
 
@@ -84,11 +89,12 @@ def cut(pixels: np.ndarray, box: Box, side: int) -> np.ndarray:
         Must have its centre in the image.
     side : int
         Pixels of the result.
+    resizer : str
+        One of `resizers.RESIZERS`.
 
     Returns
     -------
     uint8 array, shape (S, S, 3)
-        Resized with Pillow's antialiased bilinear filter.
 
     Raises
     ------
@@ -103,5 +109,5 @@ def cut(pixels: np.ndarray, box: Box, side: int) -> np.ndarray:
     beyond = [max(-top, 0), max(bottom - height, 0)], [max(-left, 0), max(right - width, 0)]
     if any(map(any, beyond)):
         patch = np.pad(patch, (*beyond, (0, 0)), mode="edge")
-    region = (box.left - left, box.top - top, box.right - left, box.bottom - top)
-    return np.asarray(Image.fromarray(patch).resize((side, side), Image.Resampling.BILINEAR, box=region))
+    region = Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
+    return resize(patch, region, side, how=resizer)

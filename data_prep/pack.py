@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from data_prep import leaks
 from hocp.contracts import files, manifest
 
 BLOCK = 256  # crops held before they are written
@@ -76,6 +77,7 @@ def finish(folder: Path, items: list[manifest.Item], **facts) -> manifest.Facts:
         Fields of `hocp.contracts.manifest.Facts` but counts and hashes, which are taken from the files.
     """
     manifest.write(folder / MANIFEST, items)
+    facts["split"] = {**facts["split"], "near_duplicates": leaks.check(folder)}
     counts = {status: sum(item.status == status for item in items) for status in manifest.STATUSES}
     written = manifest.Facts(
         **facts,

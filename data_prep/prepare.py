@@ -10,7 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from data_prep import afew_va, affectnet, archive, faces, pack, policy, sewa
+from data_prep import afew_va, affectnet, archive, cleaning, faces, pack, policy, sewa, splits, splits_list
+from data_prep.crops import Crop
 from data_prep.parallel import results
 from data_prep.record import Face, Plan, Quarantine, Scale
 from data_prep.tree import Tree
@@ -46,9 +47,8 @@ class Work:
             height, width = picture.pixels.shape[:2]
             face.content = picture.content
             inside = faces.inside(box, width, height)
-            aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
-            region = faces.square(inside, margin=self.options.margin, aspect=aspect)
-            face.crop = faces.cut(picture.pixels, region, self.side)
+            face.aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
+            face.crop = Crop.of(self.options, self.side)(picture.pixels, inside, aspect=face.aspect)
         except Quarantine as reason:
             face.quarantine(reason)
             return
@@ -115,7 +115,7 @@ def prepare(
         scale = reader.scale(usable)
         usable = [face for face in usable if _on_scale(face, scale)]
         verdict = policy.checked(release, found, dataset=dataset, data=data, changes=limits or {})
-        plan = reader.plan(usable, options)
+        plan = splits.plan(usable, options, rule=reader.plan)
         return pack.finish(
             scratch,
             [_item(face, dataset, scale, plan) for face in found],
@@ -125,8 +125,9 @@ def prepare(
             scale=_scale_facts(usable, scale),
             frame_step=getattr(options, "frame_step", 1),
             fps=reader.fps(options),
-            crop={"side": side, "resize": "bilinear, antialiased", **_crop_facts(options), **release.crop},
-            split=dict(plan.rule),
+            crop={**Crop.of(options, side).facts(options, found), **release.crop},
+            clean=cleaning.facts(options),
+            split=splits_list.publish(scratch, usable, plan, scale=scale),
             sources={**sources, **_pictures(found)},
             **verdict,
         )
@@ -192,11 +193,6 @@ def _item(face: Face, dataset: str, scale: Scale, plan: Plan) -> manifest.Item:
 def _scale_facts(usable: Sequence[Face], scale: Scale) -> dict[str, float]:
     values = [value for face in usable for value in (face.valence, face.arousal)]
     return {"native_min": min(values), "native_max": max(values), **scale._asdict()}
-
-
-def _crop_facts(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("crop", "margin", "anamorphic")
-    return {name: getattr(options, name) for name in names if hasattr(options, name)}
 
 
 def _pictures(found: Iterable[Face]) -> dict[str, str]:

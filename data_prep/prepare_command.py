@@ -26,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         subparser.add_argument("--side", type=positive, default=56, help="pixels of a crop")
         subparser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
         limits.add_options(subparser)
+        subparser.add_argument(
+            "--split-list", "--split_list", type=Path, help="a split.csv to use instead of the rule"
+        )
         reader.add_options(subparser)
 
 

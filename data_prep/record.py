@@ -76,6 +76,8 @@ class Face:
         Path of the picture's file in the release.
     content : str
         SHA-256 of that file; empty for frames of a video.
+    aspect : float
+        Width of a stored pixel in heights that the crop was made with.
     crop : uint8 array, shape (side, side, 3), or None
         RGB; only until it is written.
     row : int or None
@@ -97,6 +99,7 @@ class Face:
     find: Callable[[], tuple[Picture, Box]] | None = field(default=None, repr=False)
     source: str = ""
     content: str = ""
+    aspect: float = 1.0
     crop: np.ndarray | None = field(default=None, repr=False)
     row: int | None = None
 

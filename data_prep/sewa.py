@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data_prep import avec, avec_layout, labels, sewa_layout, sewa_report, splits
+from data_prep import avec, avec_layout, crops, labels, sewa_files, sewa_layout, sewa_report, splits
 from data_prep.options import delay, flag, margin, positive
 from data_prep.record import Face, Plan, Quarantine, Release, Scale, Unrecognised
 from data_prep.sewa_segment import DIMENSIONS, NAME, RATE
@@ -44,6 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--drop-leading-zeros", type=flag, default=False, help="leave out where the joystick rests at zero"
     )
     parser.add_argument("--boxes", default="", help="folder with a table of OpenFace for each recording")
+    crops.add_options(parser, presets=("landmarks", "emonet", "none"), points=sewa_files.POINTS)
 
 
 def locate(tree: Tree, options: argparse.Namespace) -> Release:

@@ -1,20 +1,43 @@
 """Who is trained on, who watched, who tested: no subject, session or picture on both sides.
 
 The three data sets have one official split between them (AffectNet's). The other rules are ours: seeded,
-recorded, and published as a list with a hash.
+recorded, and published as a list with a hash (`splits_list`), which a colleague can use instead of a rule.
 """
 
-import warnings
+import argparse
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from data_prep import splits_list
 from data_prep.record import Face, Plan
-from hocp.contracts import files
+from data_prep.splits_deal import deal
 from hocp.contracts.manifest import FOLDS
 
-RATIOS = {"3:1:1": 5, "8:1:1": 10}  # groups are dealt into so many parts, the first two are test and val
+RATIOS = {"3:1:1": 5, "8:1:1": 10}  # so many shares, of which test and val have one each
+
+
+def plan(
+    faces: Sequence[Face],
+    options: argparse.Namespace,
+    *,
+    rule: Callable[[Sequence[Face], argparse.Namespace], Plan],
+) -> Plan:
+    """
+    Split by the list that was given, or else by the reader's own rule.
+
+    Raises
+    ------
+    ValueError
+        If the list does not fit the release, or leaks.
+    """
+    path = getattr(options, "split_list", None)
+    if path is None:
+        return rule(faces, options)
+    given = splits_list.given(faces, path)
+    check((splits_list.group(face), given.split[face.item]) for face in faces)
+    return given
 
 
 def official(faces: Sequence[Face], *, share: float, seed: int) -> Plan:
@@ -34,8 +57,7 @@ def official(faces: Sequence[Face], *, share: float, seed: int) -> Plan:
         face.item: "test" if face.part == "test" else "val" if face.source in chosen else "train"
         for face in faces
     }
-    check((face.content, split[face.item]) for face in faces)
-    return _plan(split, split, rule=f"official; {share:g} of train, by class, for validation", seed=seed)
+    return _checked(faces, split, rule=f"official; {share:g} of train, by class, for validation", seed=seed)
 
 
 def _pictures(faces: Sequence[Face]) -> Mapping[str, list[str]]:
@@ -52,7 +74,7 @@ def _pictures(faces: Sequence[Face]) -> Mapping[str, list[str]]:
 
 def by_ratio(faces: Sequence[Face], *, ratio: str, seed: int) -> Plan:
     """
-    Train, val and test in a ratio, whole groups, balanced by stratum as far as that goes.
+    Train, val and test in a ratio, whole groups, balanced by stratum and labels as far as that goes.
 
     With fewer groups than the ratio has parts, train is the smaller for it, and the rule says so.
 
@@ -63,64 +85,50 @@ def by_ratio(faces: Sequence[Face], *, ratio: str, seed: int) -> Plan:
     """
     groups = len({face.group for face in faces})
     parts = max(3, min(RATIOS[ratio], groups))
-    dealt = _deal(faces, [face.stratum for face in faces], parts, seed)
-    split = {item: {0: "test", 1: "val"}.get(part, "train") for item, part in dealt.items()}
+    shares = 1 / parts, 1 / parts, (parts - 2) / parts
+    dealt = deal(faces, [[face.stratum for face in faces], *_labels(faces)], shares=shares, seed=seed)
+    split = {item: ("test", "val", "train")[part] for item, part in dealt.items()}
     few = f" ({groups} groups only: {parts - 2}:1:1)" if parts < RATIOS[ratio] else ""
-    return _grouped(faces, split, rule=f"{ratio} by group, stratified{few}", seed=seed)
+    return _checked(faces, split, rule=f"{ratio} by group, balanced by stratum and labels{few}", seed=seed)
 
 
 def folds(faces: Sequence[Face], *, seed: int) -> Plan:
     """
-    Five folds, whole groups, balanced by the joint histogram of valence and arousal over frames.
+    Five folds, whole groups, balanced by the histograms of valence and of arousal over frames.
 
     Raises
     ------
     ValueError
         If there are fewer groups than folds.
     """
-    valence = _thirds([face.valence for face in faces])
-    arousal = _thirds([face.arousal for face in faces])
-    dealt = _deal(faces, list(zip(valence.tolist(), arousal.tolist(), strict=True)), FOLDS, seed)
+    dealt = deal(faces, _labels(faces), shares=[1 / FOLDS] * FOLDS, seed=seed)
     split = {item: f"fold{part}" for item, part in dealt.items()}
-    return _grouped(faces, split, rule=f"{FOLDS} folds by group, balanced by labels of frames", seed=seed)
+    return _checked(faces, split, rule=f"{FOLDS} folds by group, balanced by labels of frames", seed=seed)
 
 
-def _thirds(values: list[float]) -> np.ndarray:
-    """Low, middle or high: labels cut at their own terciles."""
-    return np.digitize(values, np.unique(np.quantile(values, [1 / 3, 2 / 3])), right=True)
+def _labels(faces: Sequence[Face]) -> list[list[Hashable]]:
+    """
+    What faces count for: valence and arousal by twentieths of their range, and both together by thirds.
+
+    AFEW-VA's whole levels fall into twentieths of their own.
+    """
+    valence, arousal = (np.array([getattr(face, name) for face in faces]) for name in ("valence", "arousal"))
+    both = zip(_thirds(valence), _thirds(arousal), strict=True)
+    return [_twentieths(valence), _twentieths(arousal), list(both)]
 
 
-def _deal(faces: Sequence[Face], strata: Sequence[Hashable], parts: int, seed: int) -> dict[str, int]:
-    """Deal groups into parts of about equal size and make-up, frame by frame counted."""
-    from sklearn.model_selection import StratifiedGroupKFold  # a second to import
-
-    groups = [face.group for face in faces]
-    if len(set(groups)) < parts:
-        raise ValueError(
-            f"{len(set(groups))} subjects or sessions cannot be dealt into {parts} parts; expected as many"
-        )
-    codes = {stratum: code for code, stratum in enumerate(sorted(set(strata)))}
-    labels = [codes[stratum] for stratum in strata]
-    if max(np.bincount(labels)) < parts:  # every stratum is tiny: balance sizes only
-        labels = [0] * len(faces)
-    dealer = StratifiedGroupKFold(parts, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a stratum smaller than the number of parts is expected
-        shares = [share for _, share in dealer.split(np.zeros(len(faces)), labels, groups)]
-    if not all(map(len, shares)):
-        raise ValueError(f"dealing {len(set(groups))} subjects or sessions left one of {parts} parts empty")
-    # The dealer's seed decides only between groups of equal make-up; which part is which is drawn here.
-    order = np.random.default_rng(seed).permutation(parts).tolist()
-    return {faces[i].item: part for part, share in zip(order, shares, strict=True) for i in share}
+def _twentieths(values: np.ndarray) -> list[int]:
+    return np.rint(20 * (values - values.min()) / (np.ptp(values) or 1)).astype(int).tolist()
 
 
-def _grouped(faces: Sequence[Face], split: Mapping[str, str], *, rule: str, seed: int) -> Plan:
-    check((face.group, split[face.item]) for face in faces)
-    return _plan(split, {face.clip: split[face.item] for face in faces}, rule=rule, seed=seed)
+def _thirds(values: np.ndarray) -> list[int]:
+    """Low, middle or high: cut at the terciles."""
+    return np.digitize(values, np.unique(np.quantile(values, [1 / 3, 2 / 3])), right=True).tolist()
 
 
-def _plan(split: Mapping[str, str], published: Mapping[str, str], *, rule: str, seed: int) -> Plan:
-    return Plan(split, {"rule": rule, "seed": seed, "sha256": files.sha256_of(published)})
+def _checked(faces: Sequence[Face], split: Mapping[str, str], *, rule: str, seed: int) -> Plan:
+    check((splits_list.group(face), split[face.item]) for face in faces)
+    return Plan(split, {"rule": rule, "seed": seed})
 
 
 def check(pairs: Iterable[tuple[str, str]]) -> None:

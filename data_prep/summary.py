@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from data_prep import splits_balance
 from hocp.contracts.manifest import SPLITS, STATUSES, Facts, Item
 
 
@@ -11,6 +12,7 @@ def summary(facts: Facts, items: Sequence[Item]) -> str:
     """Describe a prepared data set for a person."""
     usable = [item for item in items if item.usable]
     factor, offset = facts.scale["factor"], facts.scale["offset"]
+    seed = "" if facts.split["seed"] is None else f", seed {facts.split['seed']}"
     lines = [
         f"{facts.release} ({facts.data} data): {len(usable)} of {len(items)} items usable",
         f"labels {facts.scale['native_min']:g} to {facts.scale['native_max']:g}, "
@@ -20,7 +22,10 @@ def summary(facts: Facts, items: Sequence[Item]) -> str:
         "",
         *rows(("items", "split", "clips", "groups", "valence", "arousal"), _splits(usable)),
         "",
-        f"split: {facts.split['rule']}, seed {facts.split['seed']}, list {facts.split['sha256'][:16]}",
+        *rows(*splits_balance.table(facts.split["balance"])),
+        "",
+        f"split: {facts.split['rule']}{seed}, list {facts.split['sha256'][:16]}",
+        f"{facts.split['near_duplicates']} items look like one in another part (8 x 8 average hash)",
         *(f"note: {note}" for note in facts.layout.get("notes", ())),
         *_deviations(facts),
     ]

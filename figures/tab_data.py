@@ -17,6 +17,9 @@ from hocp.contracts.manifest import Facts, Item
 from hocp.contracts.published import DIMENSIONS
 
 COLUMNS = ("dataset", "data", "quantity", "part", "value", "unit", "note")
+#: Histograms whose distance to that of all usable items tells how alike the parts are.
+BALANCED = ("valence", "arousal", "strata")
+NEAR = "that look like one in another part: equal 8 x 8 average hash"
 CEILINGS = {
     "static": "one frame",
     "temporal": "a window of frames",
@@ -111,7 +114,9 @@ def _facts(one: Prepared) -> Iterator[Fact]:
     for differs in facts.deviations or ():
         note = f"{differs['expected']:,} expected [{differs['source']}]"
         yield "deviation", differs["what"], differs["found"], "", note
-    yield from _splits(usable)
+    yield from _splits(usable, facts.split.get("balance", {}))
+    if "near_duplicates" in facts.split:
+        yield "near-duplicates", "", facts.split["near_duplicates"], "images or frames", NEAR
     yield "crop", "side", facts.crop["side"], "px", ""
     yield "frames", "step", facts.frame_step, "frames", ""
     yield "frames", "rate", facts.fps, "1/s", "" if facts.fps else "single images"
@@ -121,12 +126,15 @@ def _facts(one: Prepared) -> Iterator[Fact]:
     yield from _ceilings(one.statement)
 
 
-def _splits(usable: Sequence[Item]) -> Iterator[Fact]:
-    """Items, clips and people of each part."""
+def _splits(usable: Sequence[Item], balance: Mapping[str, Mapping[str, Any]]) -> Iterator[Fact]:
+    """Items, clips and people of each part, and how far its histograms are from those of the whole."""
     for split in manifest.SPLITS:
         part = [item for item in usable if item.split == split]
         if part:
             yield "split", split, len(part), "images or frames", ""
+        for name in BALANCED:
+            if name in balance.get(split, {}):
+                yield "balance", f"{split}.{name}", balance[split][name], "total variation", ""
         for quantity, unit, names in (
             ("clips", "clips", {item.clip for item in part}),
             ("groups", "people", {item.group for item in part}),
@@ -168,7 +176,10 @@ def wide(rows: Sequence[Mapping[str, str]]) -> list[Block]:
     columns = [Column(name="")]
     columns += [Column(name=f"{label('datasets', d).name}, {data[d]} data", align="r") for d in datasets]
     body = [[name, *(show(_values(cells, d)) for d in datasets)] for name, show in _LINES.items()]
-    notes = ["Labels on [-1, 1], of usable items; mean ± standard deviation."]
+    notes = [
+        "Labels on [-1, 1], of usable items; mean ± standard deviation. Histograms, by tenths, are "
+        "compared by total variation: 0 % is equal, 100 % has nothing in common."
+    ]
     if "generated" in data.values():
         notes.append(
             "Ceilings: concordance with the labels of unseen people that a regression reaches which is given "
@@ -212,6 +223,12 @@ def _per_split(quantity: str):
     return lambda get: " / ".join(n for split in manifest.SPLITS if (n := get(quantity, split)))
 
 
+def _most_off(get) -> str:
+    """Largest distance of a part to the whole, by dimension, in per cent; nothing where none is known."""
+    parts = {d: [n for split in manifest.SPLITS if (n := get("balance", f"{split}.{d}"))] for d in DIMENSIONS}
+    return " / ".join(f"{100 * max(map(float, found)):.1f} %" for found in parts.values() if found)
+
+
 def _moments(dimension: str):
     return lambda get: " ± ".join(n for name in ("mean", "sd") if (n := get("labels", f"{dimension}.{name}")))
 
@@ -235,6 +252,8 @@ _LINES = {
     "Items: train / val / test, or by fold": _per_split("split"),
     "Clips": _per_split("clips"),
     "People or sessions": _per_split("groups"),
+    "Histograms of the parts, most off: valence / arousal": _most_off,
+    "Items that look like one in another part": lambda get: get("near-duplicates"),
     "Crop, px": lambda get: get("crop", "side"),
     "Kept frames per second": lambda get: get("frames", "rate"),
     "Labels as released": _range,

@@ -17,6 +17,7 @@ COMMANDS = {
     "score": ("hocp.learning.score_command", "all runs' metrics in one tidy table"),
     "published": ("hocp.audit.published_command", "the published numbers against your copy of the paper"),
     "trace": ("hocp.audit.trace_command", "from a cell of a table back to runs, data and code, verified"),
+    "sensitivity": ("hocp.learning.sensitivity_command", "metrics on test faces that were cut in other ways"),
     "gpu-check": ("hocp.learning.gpu_command", "networks on a GPU against CPU float64"),
     "gpu-bench": ("hocp.learning.gpu_bench_command", "layers and networks on a GPU against cuDNN's, timed"),
 }

@@ -1,4 +1,5 @@
-"""A prepared data set: `manifest.csv` (one row an item), `manifest.json` (facts of the whole), `crops.h5`.
+"""A prepared data set: `manifest.csv` (one row an item), `manifest.json` (facts of the whole), `crops.h5`,
+`split.csv` (one row a clip or image: on which side it is).
 
 Items that could not be used stay in the manifest with the status that says why; only items with a crop
 have a `row` in ``crops.h5:/crops``, a uint8 array of shape (items, side, side, 3), RGB.
@@ -23,6 +24,7 @@ STATUSES = {
     "frame_extra": "usable frames kept; the video has more frames than its labels",
     "va_missing": "valence and arousal marked as not annotated (-2)",
     "class_excluded": "expression code says that there is no usable face or label (8, 9, 10)",
+    "rule_excluded": "excluded by the cleaning rule that was chosen",
     "img_missing": "the image or video is not there",
     "img_empty": "the image or video has no content",
     "img_undecodable": "the image or video does not decode",
@@ -104,6 +106,8 @@ class Item:
 
 
 COLUMNS = tuple(one.name for one in fields(Item))
+#: Of `split.csv`: a clip or single image; a hash of the subject, session or picture that it shows; its part.
+SPLIT_COLUMNS = ("unit", "group", "part")
 _INTEGERS = ("frame", "row", "expression")
 _FLOATS = ("valence", "arousal")
 
@@ -169,8 +173,10 @@ class Facts:
         Kept frames per second.
     crop : dict
         ``side`` in pixels and the parameters of the crop function.
+    clean : dict
+        Rule by which labels were sorted out, and the parts it was used on; empty where the reader has none.
     split : dict
-        Rule, seed and ``sha256`` of the split list.
+        Rule, seed, ``sha256`` of `split.csv`; ``balance`` of each part and ``near_duplicates`` across parts.
     counts : dict
         Items by status.
     sources : dict
@@ -193,6 +199,7 @@ class Facts:
     frame_step: int
     fps: float | None
     crop: Mapping[str, Any]
+    clean: Mapping[str, Any] = field(default_factory=dict)
     split: Mapping[str, Any]
     counts: Mapping[str, int]
     sources: Mapping[str, str]

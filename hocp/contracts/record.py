@@ -32,6 +32,13 @@ RANKS = (
     "run", "data", "gamma", "layer", "rank", "zeroed", "share", "parameters_before", "parameters_after",
 )  # fmt: skip
 
+#: One row a number on test faces that were cut in another way; `setting` of the `kind` that was changed;
+#: `trained` is 1 where it is that of training, `change` the value less that of the crops of training.
+SENSITIVITY = (
+    "run", "dataset", "data", "kind", "setting", "trained", "dimension", "metric", "value", "change", "n",
+    "reason",
+)  # fmt: skip
+
 #: One row a network or layer; MACs are multiply-accumulates of one forward pass of one item.
 COST = (
     "table", "item", "c_in", "c_out", "kind", "rank", "parameters", "macs", "bytes",

@@ -60,6 +60,7 @@ def of_data(data: Prepared) -> dict[str, Any]:
         "release": facts.release,
         "manifest_sha256": facts.manifest_sha256,
         "crops_sha256": facts.crops_sha256,
+        "split_sha256": facts.split.get("sha256"),
         "counts": dict(facts.counts),
         "items": facts.items,
         "usable": facts.usable,

@@ -227,8 +227,9 @@ def video(
     form: str = "avi",
     slope: int = 2,
     hue: int = 0,
+    mark: int = 0,
 ) -> bytes:
-    """Video whose frame i has blue slope * i; a hue colours the first corner, so that no two are equal."""
+    """Video whose frame i has blue slope * i; a hue in the first corner, or a mark, says which footage it is."""
     file = io.BytesIO()
     with av.open(file, "w", format=form) as container:
         stream = container.add_stream("mpeg4", rate=rate)
@@ -237,6 +238,8 @@ def video(
             picture = ramp(width, height, blue=slope * index % 256)
             if hue:
                 picture[:16, :16] = [hue >> shift & 255 for shift in (0, 8, 16)]
+            if mark:
+                picture[24:28, 60 + 3 * mark : 64 + 3 * mark, 0] = 255
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
     return file.getvalue()
@@ -267,7 +270,7 @@ def segment(folder: Path, session: int, *, frames: int = 21, first: int = 101, *
     name = SEGMENT.format(session=session, subject=subject, first=first, last=first + frames - 1)
     name = changes.get("prefix", "SAH") + name[3:]
     home, mode = folder / name, changes.get("modality", "V")
-    content = changes.get("video", video(frames))
+    content = changes.get("video", video(frames, mark=session))
     if content is not None:
         write(home, f"{name}.avi", content)
     texts = {index + 1: landmark_text(points(49)) for index in range(frames)} | changes.get("landmarks", {})

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data_prep import splits
-from data_prep.record import Face
+from data_prep.record import Face, Scale
+from data_prep.splits_balance import balance
 
 
 def people(groups: int, *, seed: int = 0) -> list[Face]:
@@ -76,11 +77,50 @@ def test_ratio_by_session(ratio, test_share):
         assert inside.count("test") / len(inside) == pytest.approx(test_share, abs=0.06)
 
 
+def release(clips: int, groups: int, *, strata: int, seed: int) -> list[Face]:
+    """Clips of the release's number and groups, their frames thinned; levels hang on group and clip."""
+    rng = np.random.default_rng(seed)
+    levels, kinds = rng.normal(0, 2, (groups, 2)), rng.integers(0, strata, clips)
+    faces = []
+    for clip, group in enumerate(rng.permutation(np.arange(clips) % groups)):
+        middle = levels[group] + rng.normal(0, 2, 2)
+        for frame in range(int(rng.integers(3, 16))):
+            valence, arousal = np.rint(middle + rng.normal(0, 0.5, 2)).clip(-9, 9)
+            face = Face(item=f"{clip}/{frame}", clip=str(clip), group=str(group), stratum=str(kinds[clip]))
+            face.valence, face.arousal = float(valence), float(arousal)
+            faces.append(face)
+    return faces
+
+
+def by_chance(faces: list[Face], parts: list[str], seed: int) -> dict[str, str]:
+    groups = np.random.default_rng(seed).permutation(sorted({face.group for face in faces}))
+    part = {group: parts[place % len(parts)] for place, group in enumerate(groups)}
+    return {face.item: part[face.group] for face in faces}
+
+
+@pytest.mark.parametrize(
+    ("clips", "groups", "ratio"), [(600, 240, ""), (538, 173, "3:1:1"), (538, 173, "8:1:1")]
+)
+def test_balance_at_the_size_of_the_releases(clips, groups, ratio):
+    """AFEW-VA, SEWA: parts are alike, and much more so than parts drawn at random."""
+    faces, scale = release(clips, groups, strata=36 if ratio else 1, seed=7), Scale(0.1, 0.0)
+    names = ["val", "test", *["train"] * (int(ratio[0]))] if ratio else [f"fold{k}" for k in range(5)]
+    plan = splits.by_ratio(faces, ratio=ratio, seed=0) if ratio else splits.folds(faces, seed=0)
+    found = balance(faces, plan.split, scale=scale)
+    chance = [balance(faces, by_chance(faces, names, seed), scale=scale) for seed in range(5)]
+    for part, numbers in found.items():
+        share = names.count(part) / len(names)
+        assert numbers["items"] / len(faces) == pytest.approx(share, abs=0.02)
+        for histogram in ("valence", "arousal", "strata") if ratio else ("valence", "arousal"):
+            usual = np.median([drawn[part][histogram] for drawn in chance])
+            assert numbers[histogram] < 0.6 * usual, (part, histogram, numbers[histogram], usual)
+
+
 def test_seed_decides():
     faces = people(40)
     first, same, other = (splits.folds(faces, seed=seed) for seed in (1, 1, 2))
     assert first == same
-    assert first.rule["sha256"] != other.rule["sha256"] and first.split != other.split
+    assert first.split != other.split
 
 
 def test_too_few_groups_are_refused():
@@ -136,6 +176,8 @@ def test_leakage_raises_and_names_the_group():
 
 def test_a_leaking_deal_does_not_pass(monkeypatch):
     faces = people(10)
-    monkeypatch.setattr(splits, "_deal", lambda faces, *_: {face.item: i % 5 for i, face in enumerate(faces)})
+    monkeypatch.setattr(
+        splits, "deal", lambda faces, *_, **__: {face.item: i % 5 for i, face in enumerate(faces)}
+    )
     with pytest.raises(ValueError, match="leak"):
         splits.folds(faces, seed=0)

@@ -35,6 +35,7 @@ def commands(scenario: Path) -> dict[str, list]:
         "roofline": speed,
         "va_plane": ["--manifests", *manifests],
         "faces": ["--manifests", *manifests, "--crops", *(path.with_name("crops.h5") for path in manifests)],
+        "crops": ["--sensitivity", scenario / "tables" / "sensitivity.csv"],
     }  # fmt: skip
 
 

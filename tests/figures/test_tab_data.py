@@ -104,3 +104,20 @@ def test_counts_that_are_not_the_published_ones_are_noted(prepared):
     assert values(read_long(prepared / "tab_data"), "sewa")["deviation", "segments"] == "537"
     said = "SEWA differs from the published counts: 537 segments, 538 expected [paper]."
     assert said in (prepared / "tab_data.md").read_text()
+
+
+def test_how_alike_the_parts_are(prepared):
+    place = prepared / "sewa" / "manifest.json"
+    balance = {
+        "train": {"valence": 0.0123, "arousal": 0.02, "strata": 0.1},
+        "test": {"valence": 0.04, "arousal": 0.0},
+    }
+    split = {"rule": "by subject", "balance": balance, "near_duplicates": 7}
+    manifest.write_facts(place, replace(manifest.read_facts(place), split=split))
+    tab_data.main(arguments(prepared))
+    found = values(read_long(prepared / "tab_data"), "sewa")
+    assert (found["balance", "train.valence"], found["balance", "train.strata"]) == ("0.0123", "0.1")
+    assert found["near-duplicates", ""] == "7"
+    text = (prepared / "tab_data.md").read_text()
+    assert "| Histograms of the parts, most off: valence / arousal |  | 4.0 % / 2.0 % |" in text
+    assert "| Items that look like one in another part |  | 7 |" in text

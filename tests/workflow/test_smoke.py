@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -52,6 +53,13 @@ def test_nothing_outside_the_scenario_s_folders(finished):
     assert not (finished / "results/smoke/checkpoints").exists() or not list(
         (finished / "results/smoke/checkpoints").rglob("*.safetensors")
     )
+
+
+def test_nothing_stands_on_two_sides(finished):
+    folders = sorted(map(str, (finished / "results/smoke/data").iterdir()))
+    command = [sys.executable, "-m", "data_prep", "leaks", *folders]
+    answer = subprocess.run(command, cwd=finished, capture_output=True, text=True)
+    assert answer.returncode == 0 and answer.stdout.count(": 0 leaks among") == 3, answer.stderr
 
 
 def test_every_number_says_that_it_is_of_generated_data(finished):

@@ -33,14 +33,21 @@ def release(wildcards):
     return rules.lookalike.output[0].format(dataset=wildcards.dataset)
 
 
+def split_list(wildcards):
+    """Published list that the split is taken from, where the configuration names one."""
+    return CONFIG["data"]["prepare"][wildcards.dataset].get("split_list", [])
+
+
 rule prepare:
     input:
         source=release,
+        split_list=split_list,
         code=sources("data_prep.prepare_command"),
     output:
         manifest="<results>/data/{dataset}/manifest.csv",
         facts="<results>/data/{dataset}/manifest.json",
         crops="<results>/data/{dataset}/crops.h5",
+        split="<results>/data/{dataset}/split.csv",
     log:
         "<logs>/prepare.{dataset}.log",
     benchmark:

@@ -34,6 +34,7 @@ FIGURES = {
     "fig_groups": {"groups": GROUPS, "runs": RUNS, "manifest": "<results>/data/sewa/manifest.csv"},
     "fig_va_plane": {"manifests": MANIFESTS},
     "fig_faces": {"manifests": MANIFESTS, "crops": expand(rules.prepare.output.crops, dataset=DATASETS)},
+    "fig_crops": {"sensitivity": SENSITIVITY},
 }
 
 for stem, files in FIGURES.items():
