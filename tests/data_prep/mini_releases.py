@@ -229,7 +229,7 @@ def video(
     hue: int = 0,
     mark: int = 0,
 ) -> bytes:
-    """Video whose frame i has blue slope * i; a hue in the first corner, or a mark, says which footage it is."""
+    """Video whose frame i has blue slope * i; a hue in the middle or a mark tells footage apart."""
     file = io.BytesIO()
     with av.open(file, "w", format=form) as container:
         stream = container.add_stream("mpeg4", rate=rate)
@@ -237,7 +237,7 @@ def video(
         for index in range(frames):
             picture = ramp(width, height, blue=slope * index % 256)
             if hue:
-                picture[:16, :16] = [hue >> shift & 255 for shift in (0, 8, 16)]
+                picture[32:48, 80:96] = [hue >> shift & 255 for shift in (0, 8, 16)]
             if mark:
                 picture[24:28, 60 + 3 * mark : 64 + 3 * mark, 0] = 255
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
