@@ -8,7 +8,7 @@ import io
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,10 @@ class Batch:
     part: str
     folder: str
     images: tuple[tuple[int, str], ...]  # id, and path of the image in the folder
+
+    def pieces(self) -> list["Batch"]:
+        """One image each: what is made anew when one picture changes."""
+        return [replace(self, images=(image,)) for image in self.images]
 
     def read(self, tree: Tree, options: argparse.Namespace) -> Iterator[Face]:
         """Yield one face an image."""

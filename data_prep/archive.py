@@ -60,7 +60,7 @@ def _plain(info: zipfile.ZipInfo) -> bool:
     return stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
 
 
-def checksums(places: Mapping[str, Path]) -> dict[str, str]:
+def checksums(places: Mapping[str, Path], known: Mapping[str, str] | None = None) -> dict[str, str]:
     """
     SHA-256 of files, compared with `SHA256SUMS` beside them where there is one.
 
@@ -68,13 +68,15 @@ def checksums(places: Mapping[str, Path]) -> dict[str, str]:
     ----------
     places : mapping
         Name -> file.
+    known : mapping, optional
+        Hashes of these files, where the caller has them.
 
     Raises
     ------
     ValueError
         If a file's hash is not the one that `SHA256SUMS` gives.
     """
-    found = {name: files.sha256(place) for name, place in places.items()}
+    found = {name: known[name] if known else files.sha256(place) for name, place in places.items()}
     for name, digest in found.items():
         expected = _expected(places[name])
         if expected not in (None, digest):

@@ -1,6 +1,6 @@
 """A prepared data set on the disk: crops, manifest and facts, which appear together or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -66,17 +66,25 @@ def writing(folder: Path, side: int) -> Iterator[Crops]:
         crops.flush()
 
 
-def finish(folder: Path, items: list[manifest.Item], **facts) -> manifest.Facts:
+def finish(folder: Path, items: Iterable[manifest.Item], **facts) -> manifest.Facts:
     """
     Add manifest and facts to the crops in a scratch folder.
 
     Parameters
     ----------
+    items : iterable
+        Written as they come; a list of half a million would need as much memory as all else.
     facts
         Fields of `hocp.contracts.manifest.Facts` but counts and hashes, which are taken from the files.
     """
-    manifest.write(folder / MANIFEST, items)
-    counts = {status: sum(item.status == status for item in items) for status in manifest.STATUSES}
+    counts = dict.fromkeys(manifest.STATUSES, 0)
+
+    def counted() -> Iterator[manifest.Item]:
+        for item in items:
+            counts[item.status] += 1
+            yield item
+
+    manifest.write(folder / MANIFEST, counted())
     written = manifest.Facts(
         **facts,
         counts={status: count for status, count in counts.items() if count},

@@ -25,7 +25,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         )
         subparser.add_argument("--side", type=positive, default=56, help="pixels of a crop")
         subparser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
+        _add_work(subparser)
         reader.add_options(subparser)
+
+
+def _add_work(parser: argparse.ArgumentParser) -> None:
+    """Options that decide what is made anew, and nothing of the result."""
+    work = parser.add_argument_group("work folder", "what is cropped is kept there, so a stopped run goes on")
+    work.add_argument("--work", type=Path, help="folder; default: that of --out with .work at its end")
+    work.add_argument(
+        "--keep-work",
+        action="store_true",
+        help="keep it when all is done: later runs make anew only what changed",
+    )
+    work.add_argument(
+        "--verify", action="store_true", help="hash every file; default: trust size, inode and times"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -38,5 +53,8 @@ def run(args: argparse.Namespace) -> None:
         side=args.side,
         options=args,
         processes=args.processes,
+        work=args.work,
+        keep_work=args.keep_work,
+        verify=args.verify,
     )
     print(summary(facts, manifest.read(args.out / pack.MANIFEST)))
