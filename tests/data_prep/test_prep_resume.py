@@ -142,7 +142,7 @@ def test_a_new_row_at_the_top_of_a_list_costs_that_row(tmp_path, decoded):
     path.write_text("\n".join([head, ",".join(row("1/new.png")), *rest]))
     found = run("affectnet", tmp_path / "a")
     assert count(decoded) == 1
-    assert found == anew("affectnet", tmp_path / "a") and b"line 27" in found["manifest.csv"]
+    assert found == anew("affectnet", tmp_path / "a") and b"line 30" in found["manifest.csv"]
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ COST = "<results>/bench/cost.csv"
 LAYERS = "<results>/bench/layers.json"
 SPEED = "<results>/bench/speed.csv"
 SPEED_TARGETS = "results/targets.yaml"
+PREPARATION = "results/reference/preparation.cpu"
 CONFORMANCE = "<results>/bench/conformance.json"
 RANKS = f"<results>/runs/{CONFIG['rank_selection']['run']}.f0.s{CONFIG['seeds'][0]}/ranks.csv"
 
@@ -104,8 +105,8 @@ def rule_named(name):
 
 def labels_of(stem, files):
     """Columns of the report's index: what each table or figure is made from."""
-    if set(files) - {"cost", "layers", "speed", "targets", "conformance", "published"}:
+    if set(files) - {"cost", "layers", "speed", "targets", "conformance", "published", "preparation", "machine"}:
         return {"name": stem, "from": f"{CONFIG['data']['source']} data"}
-    measured = {"layers": "timing", "speed": "timing", "conformance": "probes"}
+    measured = {"layers": "timing", "speed": "timing", "preparation": "timing", "conformance": "probes"}
     found = next((measured[name] for name in measured if name in files), "formulas" if files else "drawing")
     return {"name": stem, "from": found}

@@ -11,6 +11,7 @@ TABLES = {
     "tab_speed": {"speed": SPEED, "targets": SPEED_TARGETS},
     "tab_savings": {"speed": SPEED},
     "tab_conformance": {"conformance": CONFORMANCE},
+    "tab_preparation": {"preparation": f"{PREPARATION}.csv", "machine": f"{PREPARATION}.json"},
     "tab_data": {
         "facts": expand(rules.prepare.output.facts, dataset=DATASETS),
         "manifest": expand(rules.prepare.output.manifest, dataset=DATASETS),

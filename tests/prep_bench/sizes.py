@@ -1,0 +1,41 @@
+"""How large the benchmark's releases are, and how large the real ones."""
+
+from typing import NamedTuple
+
+SIDE = 112  # pixels of a crop, as in config/paper.yaml
+WINDOW, BATCH = 16, 16  # frames of a clip, clips of a batch
+
+
+class Source(NamedTuple):
+    """
+    Proportions of one release.
+
+    Attributes
+    ----------
+    unit : str
+        What its size is counted in here.
+    options : tuple of str
+        Of the reader, beside its defaults.
+    """
+
+    unit: str
+    options: tuple[str, ...] = ()
+
+
+SOURCES = {
+    "affectnet": Source("images"),
+    "afew_va": Source("clips", ("--anamorphic",)),
+    "sewa": Source("segments"),
+}
+#: Size -> data set -> how many units; three sizes, since a line through two fits always.
+SIZES = {
+    "gate": {"affectnet": (60, 120, 240), "afew_va": (5, 10), "sewa": (3, 6)},
+    "full": {"affectnet": (1000, 4000, 16000), "afew_va": (10, 40, 160), "sewa": (5, 20, 80)},
+}
+#: Frames of a clip, container frames of a segment: the means of the real releases, or as few as will do.
+FRAMES = {"gate": {"afew_va": 6, "sewa": 60}, "full": {"afew_va": 50, "sewa": 930}}
+#: Distinct pictures, clips and segments that the copies are made from.
+DISTINCT = {
+    "gate": {"affectnet": 8, "afew_va": 1, "sewa": 1},
+    "full": {"affectnet": 96, "afew_va": 2, "sewa": 2},
+}
