@@ -57,7 +57,9 @@ class Cropper:
         face.crop = faces.cut(picture.pixels, region, self.side)
 
 
-def cropped(units: Iterable[Any], cropper: Cropper, entries: Entries, *, processes: int) -> Generator[Face, None, None]:
+def cropped(
+    units: Iterable[Any], cropper: Cropper, entries: Entries, *, processes: int
+) -> Generator[Face, None, None]:
     """
     Yield the faces of all units, in order, from the work folder or made anew.
 

@@ -1,15 +1,16 @@
 """Cropped faces in the work folder, found again by everything that decided them.
 
-An entry is the faces of one piece of a release: a clip, a segment, one picture of AffectNet. Its key says what
-was asked: the piece, as its reader describes it, side of the crop, code and libraries. Its trace says what the
-answer hung on: the files that were read, by hash, and the options that were looked at. Nobody has to list
-either, so a reader that reads one more file cannot be forgotten here.
+An entry is the faces of one piece of a release: a clip, a segment, one picture of AffectNet. Its key says
+what was asked: the piece, as its reader describes it, side of the crop, code and libraries. Its trace says
+what the answer hung on: the files that were read, by hash, and the options that were looked at. Nobody has to
+list either, so a reader that reads one more file cannot be forgotten here.
 """
 
 import argparse
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +23,9 @@ from data_prep.record import Face
 from data_prep.store import Store, seal
 from hocp.contracts import files
 
-LARGEST = 900_000_000  # bytes of crops; SQLite holds 1,000,000,000 in a cell. Above, a piece is made each time
+LARGEST = (
+    900_000_000  # bytes of crops; SQLite holds 1,000,000,000 in a cell. Above, a piece is made each time
+)
 _LIBRARIES = ("pillow", "av", "numpy")
 _KEPT = [field for field in fields(Face) if field.name not in ("find", "crop", "row")]
 _EMPTY = {field.name: None if field.default is MISSING else field.default for field in _KEPT}
@@ -70,14 +73,14 @@ class Entries:
 
     def key(self, piece: Any) -> bytes:
         """Key of a piece."""
-        return bytes.fromhex(files.sha256_of({**self._base, "piece": described(piece)}))
+        return hashlib.sha256(_json({**self._base, "piece": described(piece)}).encode()).digest()
 
     def holds(self, key: bytes) -> bool:
         """Whether there is an entry, and what it hangs on is as it was."""
         rows = self._store.ask("SELECT trace FROM entries WHERE key = ?", key)
         try:
             return bool(rows) and self._fresh(json.loads(rows[0][0]))
-        except (KeyError, TypeError, ValueError, AttributeError):  # damaged
+        except (KeyError, TypeError, ValueError, AttributeError):  # damaged: no JSON, or of another shape
             return False
 
     def _fresh(self, trace: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -90,10 +93,7 @@ class Entries:
         """Faces of an entry; None if it is damaged."""
         rows = self._store.ask("SELECT trace, faces, crops, seal FROM entries WHERE key = ?", key)
         for trace, texts, crops, sealed in rows:
-            try:
-                if sealed != seal(key, trace, texts, crops):
-                    return None
-            except (AttributeError, TypeError):  # damage can change the type of a cell
+            if sealed != seal(key, trace, texts, crops):
                 return None
             found = _faces(texts, crops, self._side)
             self._use(key)
@@ -126,7 +126,7 @@ class Entries:
 
 
 def pieces(unit: Any) -> list[Any]:
-    """Parts of a unit that are kept, and made anew, one by one: its own ``pieces()``, or the unit as a whole."""
+    """Parts of a unit that are kept, and made anew, one by one: its own ``pieces()``, or the whole."""
     return unit.pieces() if hasattr(unit, "pieces") else [unit]
 
 
@@ -139,7 +139,7 @@ def described(value: Any) -> Any:
         return [[described(name), described(part)] for name, part in sorted(value.items())]
     if isinstance(value, list | tuple):
         return [described(part) for part in value]
-    return value
+    return sorted(value) if isinstance(value, set | frozenset) else value
 
 
 @cache

@@ -1,12 +1,11 @@
 """What the files of a release hold, by hash; and which of them, and which options, somebody asked for.
 
-A file counts as unchanged while it has the stamp that it had when it was hashed: size, inode, mtime, and ctime,
-which no program can set back. Stamps have a grain, so one taken within `GRAIN` of a change is not trusted.
+A file counts as unchanged while it has the stamp that it had when it was hashed: size, inode, mtime, and
+ctime, which no program can set back. Stamps have a grain, so one taken within `GRAIN` of a change is not trusted.
 """
 
 import argparse
 import hashlib
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,7 +24,7 @@ MEMO = 10_000  # paths
 def stamp(place: str | Path) -> str | None:
     """Stamp of a file or folder; empty where it is not to be trusted, None where nothing is."""
     try:
-        found = os.stat(place)
+        found = Path(place).stat()
     except (OSError, ValueError):  # not there, or no name that could be
         return None
     if max(found.st_mtime_ns, found.st_ctime_ns) > time.time_ns() - GRAIN:
@@ -67,14 +66,14 @@ class Inventory:
     def note(self, path: str, mark: str | None, digest: str) -> None:
         """Keep a hash that somebody else made of the file that had this stamp."""
         if mark:
-            row = path, mark, digest
+            row = _name(path), mark, digest
             self._store.ask("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", *row, seal(*row))
 
     def _digest(self, path: str) -> str:
         mark = stamp(self._root / path)
         if mark is None:
             return ABSENT
-        rows = [] if self._verify else self._store.ask("SELECT * FROM files WHERE path = ?", path)
+        rows = [] if self._verify else self._store.ask("SELECT * FROM files WHERE path = ?", _name(path))
         for *row, sealed in rows:
             if mark == row[1] and sealed == seal(*row):
                 return row[2]
@@ -83,10 +82,15 @@ class Inventory:
         return digest
 
 
+def _name(path: str) -> bytes:
+    """A path as SQLite takes it: not every name on a disk is text."""
+    return path.encode("utf-8", "surrogateescape")
+
+
 def _content(place: Path) -> str:
     try:
         if place.is_dir():
-            return f"folder {files.sha256_of(sorted(os.listdir(place)))}"
+            return f"folder {files.sha256_of(sorted(path.name for path in place.iterdir()))}"
         return files.sha256(place) if place.is_file() else "neither file nor folder"
     except OSError as error:
         return f"unreadable: {error.strerror}"

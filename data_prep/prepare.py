@@ -1,7 +1,7 @@
 """From a release to a prepared data set: locate, inventory, parse, validate, crop, split, pack.
 
-Everything comes in the release's order. What was cropped is kept in a work folder until the result is whole, so
-a run that was stopped goes on where it was, and a changed file costs that file.
+Everything comes in the release's order. What was cropped is kept in a work folder until the result is whole,
+so a run that was stopped goes on where it was, and a changed file costs that file.
 """
 
 import argparse

@@ -82,8 +82,8 @@ def told(out: Path, work: Path) -> Iterator[None]:
         if not _is_full(error):
             raise
         raise ValueError(
-            f"cannot write {out} or {work} ({error}): the disk is full, or it fails. Nothing was published. Make "
-            "room and run the same command again: it goes on where it stopped"
+            f"cannot write {out} or {work} ({error}): the disk is full, or it fails. Nothing was published. "
+            "Make room and run the same command again: it goes on where it stopped"
         ) from error
 
 

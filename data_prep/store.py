@@ -21,8 +21,9 @@ _PRAGMAS = (
 )
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS files"
-    " (path TEXT PRIMARY KEY, stamp TEXT, digest TEXT, seal BLOB) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, trace TEXT, faces TEXT, seal BLOB, crops BLOB)",
+    " (path BLOB PRIMARY KEY, stamp TEXT, digest TEXT, seal BLOB) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS entries"
+    " (key BLOB PRIMARY KEY, trace TEXT, faces TEXT, seal BLOB, crops BLOB)",
     "CREATE TEMP TABLE IF NOT EXISTS used (key BLOB PRIMARY KEY) WITHOUT ROWID",
 )
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
@@ -84,6 +85,7 @@ class Store:
 
     def _open(self) -> None:
         self._connection = sqlite3.connect(self.path, isolation_level=None)
+        self._connection.text_factory = lambda text: text.decode("utf-8", "replace")  # damage is no text
         for statement in (*(f"PRAGMA {pragma}" for pragma in _PRAGMAS), *_TABLES):
             self._connection.execute(statement)
         self.commit()
@@ -101,11 +103,11 @@ class Store:
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
 
-def seal(*parts: str | bytes) -> bytes:
+def seal(*parts: Any) -> bytes:
     """Hash by which damage to a row shows."""
     digest = hashlib.sha256()
     for part in parts:
-        data = part.encode("utf-8", "surrogateescape") if isinstance(part, str) else part
+        data = part if isinstance(part, bytes) else str(part).encode()  # damage can change the type of a cell
         digest.update(len(data).to_bytes(8))
         digest.update(data)
     return digest.digest()

@@ -1,6 +1,6 @@
 """Data preparation: how quick, how large, beside the decoder's own limit; and projected to the real releases.
 
-``python -m figures.tab_preparation --preparation preparation.cpu.csv --machine preparation.cpu.json --out PREFIX``
+``python -m figures.tab_preparation --preparation RECORD.csv --machine RECORD.json --out PREFIX``
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,9 @@ def read(path: str) -> pd.DataFrame:
     rows[_NUMBERS] = rows[_NUMBERS].apply(pd.to_numeric)
     sizes = rows[rows["stage"] == "prepare"].groupby("dataset")["units"].nunique()
     if sizes.empty or sizes.min() < 2:
-        raise ValueError(f"{path}: sizes a data set {dict(sizes)}, expected at least two to draw a line through")
+        raise ValueError(
+            f"{path}: sizes a data set {dict(sizes)}, expected at least two to draw a line through"
+        )
     return rows
 
 
@@ -149,8 +151,8 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
     libraries = ", ".join(f"{name} {number}" for name, number in machine["libraries"].items())
     notes = [
         "Generated data. Images, or frames of the videos, a second of CPU. Whole: reading, hashing, decoding, "
-        "crop, work folder, HDF5, manifest; the slope over three sizes, so without the start. Pictures as large "
-        "as in the real releases, in pixels and in bytes.",
+        "crop, work folder, HDF5, manifest; the slope over three sizes, so without the start. Pictures as "
+        "large as in the real releases, in pixels and in bytes.",
         f"{machine['processor']}, {machine['cores']} cores; {libraries}; crops of {machine['side']} pixels.",
     ]
     return Block(title="Speed of data preparation", columns=columns, rows=body, notes=notes)
@@ -173,9 +175,9 @@ def _projected(cells: Cells, datasets: Sequence[str]) -> Block:
         for d in datasets
     ]
     notes = [
-        "Projected, not measured: a line through three sizes. Time by Amdahl's law: the main process's seconds "
-        "an item, which do not shrink, and those of the others divided by the cores, as measured with two "
-        "processes; disks that deliver as fast as this machine's cache. The work folder is gone at the end.",
+        "Projected, not measured: a line through three sizes. Time by Amdahl's law: the main process's "
+        "seconds an item, which do not shrink, and those of the others divided by the cores, as measured with "
+        "two processes; disks as quick as this machine's cache. The work folder is gone at the end.",
     ]
     return Block(title="Projected to the real releases", columns=columns, rows=body, notes=notes)
 
@@ -186,15 +188,20 @@ def _reading(cells: Cells) -> Iterator[Block]:
         if quantity != "train":
             continue
         file, memory = (cells[dataset, f"read {where}", cores] for where in ("file", "memory"))
-        columns = [Column(name=""), Column(name="clips a second", align="r"), Column(name="of need", align="r")]
+        columns = [
+            Column(name=""),
+            Column(name="clips a second", align="r"),
+            Column(name="of need", align="r"),
+        ]
         body = [
             ["Read from the file", f"{file:.0f}", f"{file / value:.0f} times"],
             ["Read from memory", f"{memory:.0f}", f"{memory / value:.0f} times"],
             ["HO-CP ResNet-18 3-D, forward and backward", f"{value:.2f}", ""],
         ]
         notes = [
-            f"{label('datasets', dataset).name}; windows of 16 frames of 112 pixels from anywhere, in batches. The "
-            f"network has the paper's size and {cores} cores of this machine. What a GPU would need was not measured."
+            f"{label('datasets', dataset).name}; windows of 16 frames of 112 pixels from anywhere, in batches. "
+            f"The network has the paper's size and {cores} cores of this machine. What a GPU would need was not "
+            "measured."
         ]
         yield Block(title="Reading for training", columns=columns, rows=body, notes=notes)
 

@@ -29,7 +29,8 @@ def take(path: str | Path) -> IO[str] | None:
     Returns
     -------
     file
-        Closing it frees the lock. None on Windows, which has no such locks.
+        Closing it frees the lock. None on Windows, which has no such locks; nor have some file systems, where
+        nothing is locked.
 
     Raises
     ------
@@ -46,11 +47,13 @@ def take(path: str | Path) -> IO[str] | None:
         file = path.open("a+")  # closed on exec, so that child processes do not hold it
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             file.seek(0)
             holder = file.read().strip() or "unknown"
             file.close()
             raise Taken(holder) from None
+        except OSError:  # a file system without locks
+            return file
         if _is_at(file, path):
             break
         file.close()  # its last holder removed it between our two steps

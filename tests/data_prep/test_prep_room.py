@@ -1,4 +1,4 @@
-"""A disk that is too small, before the work or in the middle of it; processes that die; memory that stays flat."""
+"""A disk that is too small, before or amid the work; processes that die; memory that stays flat."""
 
 import errno
 import os
@@ -15,9 +15,9 @@ from collections import namedtuple
 import numpy as np
 import pytest
 from mini_releases import affectnet_2017, options, row, sewa
-from test_prep_resume import MAKE, ROOT, anew, child, contents, run
+from test_prep_resume import MAKE, ROOT, _no_waiting_for_the_disk, anew, child, contents, run  # noqa: F401
 
-from data_prep import affectnet, afew_va, images, parallel, room
+from data_prep import afew_va, affectnet, images, parallel, room
 from data_prep import sewa as sewa_reader
 from data_prep.prepare import prepare
 from data_prep.record import Picture
@@ -133,7 +133,9 @@ def test_memory_grows_by_less_than_a_kilobyte_an_item(tmp_path, monkeypatch):
     peaks = []
     for items in (500, 2500):
         source = tmp_path / str(items)
-        affectnet_2017(source, images=12, train=[row(f"1/{n:056d}.png", expression=n % 8) for n in range(items)])
+        affectnet_2017(
+            source, images=12, train=[row(f"1/{n:056d}.png", expression=n % 8) for n in range(items)]
+        )
         monkeypatch.setattr(images, "read", _picture)
         chosen = options("affectnet")
         tracemalloc.start()

@@ -1,8 +1,8 @@
-"""Peak memory of AffectNet's preparation by the number of its rows; the decoder is a stand-in, all else is real.
+"""Peak memory of AffectNet's preparation by its number of rows; the decoder is a stand-in, all else is real.
 
     python -m tests.prep_bench.memory 10000 100000 450000
 
-Half a million pictures take hours to decode and leave nothing behind; what stays in memory are rows and names.
+Half a million pictures take hours to decode and leave nothing behind; rows and names stay in memory.
 """
 
 import argparse
@@ -77,9 +77,10 @@ def _here(items: int) -> int:
 
 def _lists(folder: Path, items: int) -> None:
     """The two lists, each row as long as in the release."""
-    with (folder / "training.csv").open("w", newline="") as train, (folder / "validation.csv").open(
-        "w", newline=""
-    ) as held:
+    with (
+        (folder / "training.csv").open("w", newline="") as train,
+        (folder / "validation.csv").open("w", newline="") as held,
+    ):
         writers = csv.writer(train), csv.writer(held)
         for number in range(items):
             row = (_name(number), 60, 60, 300, 300, POINTS, number % 8, 0.25, -0.125)

@@ -1,9 +1,9 @@
-"""Measure the preparation of releases of three sizes, stage by stage and as a whole, and the reading of clips.
+"""Measure the preparation of releases of three sizes, by stage and as a whole, and the reading of clips.
 
     python -m tests.prep_bench.run --out results/reference/preparation.cpu.csv
 
-Beside the CSV goes a JSON file of the same name with machine, versions and code. Seconds are of CPU where they
-are to be compared, which other processes disturb little; wall seconds want a machine with nothing else to do.
+Beside the CSV goes a JSON file of the same name with machine, versions and code. Seconds are of CPU where
+they are to be compared, which other processes disturb little; wall seconds want an idle machine.
 """
 
 import argparse
