@@ -1,7 +1,8 @@
 """What the files of a release hold, by hash; and which of them, and which options, somebody asked for.
 
 A file counts as unchanged while it has the stamp that it had when it was hashed: size, inode, mtime, and
-ctime, which no program can set back. Stamps have a grain, so one taken within `GRAIN` of a change is not trusted.
+ctime, which no program can set back. Stamps have a grain, so one taken within `GRAIN` of a change is not
+trusted.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Releases of any size with the proportions of the real ones: a few generated pictures, many times over.
 
 Copies have other bytes where a hash looks and the same where a decoder does. Pictures have grain, without
-which they would be half as large as real ones and decode twice as fast. Mean sizes aimed at: JPEG 425 x 425 pixels
-and 131 kB, PNG 720 x 576 and 240 kB, video 320 x 240 at 0.7 Mbit/s.
+which they would be half as large as real ones and decode twice as fast. Mean sizes aimed at: JPEG 425 x 425
+pixels and 131 kB, PNG 720 x 576 and 240 kB, video 320 x 240 at 0.7 Mbit/s.
 """
 
 import csv
