@@ -105,7 +105,7 @@ def _face(face: Face, tree: Tree, stem: str, options: argparse.Namespace) -> Fac
             box = faces.around(_points(tree, f"{stem}_lnd.npy"), count=68)
             return images.read(tree, face.source), box
         picture = images.read(tree, face.source)  # cropped by the publisher: the image is the box
-        height, width = picture.pixels.shape[:2]
+        height, width = picture.shape
         return picture, Box(0, 0, width, height)
 
     face.find = find

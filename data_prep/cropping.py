@@ -41,7 +41,7 @@ class Cropper:
             return
         try:
             picture, box = find()
-            height, width = picture.pixels.shape[:2]
+            height, width = picture.shape
             face.content = picture.content
             inside = faces.inside(box, width, height)
         except Quarantine as reason:
@@ -53,8 +53,10 @@ class Cropper:
         if inside != box:
             face.status = "box_clamped"
             face.remark("box ({:g}, {:g}, {:g}, {:g}) leaves the image".format(*box))
-        region = faces.square(inside, margin=options.margin, aspect=self.aspect(picture.pixels, options))
-        face.crop = faces.cut(picture.pixels, region, self.side)
+        aspect = self.aspect(picture, options)  # which looks at the shape
+        face.crop = faces.cut(
+            picture.image, faces.square(inside, margin=options.margin, aspect=aspect), self.side
+        )
 
 
 def cropped(

@@ -72,13 +72,14 @@ def square(box: Box, *, margin: float, aspect: float = 1.0) -> Box:
     return Box(x - half / aspect, y - half, x + half / aspect, y + half)
 
 
-def cut(pixels: np.ndarray, box: Box, side: int) -> np.ndarray:
+def cut(pixels: np.ndarray | Image.Image, box: Box, side: int) -> np.ndarray:
     """
     Cut a box out of an image and resize it; beyond the border the last pixels are repeated.
 
     Parameters
     ----------
-    pixels : uint8 array, shape (H, W, 3)
+    pixels : uint8 array, shape (H, W, 3), or RGB image of Pillow
+        The image gives the same crop sooner: only what lies in the box is copied.
     box : Box
         Must have its centre in the image.
     side : int
@@ -89,11 +90,19 @@ def cut(pixels: np.ndarray, box: Box, side: int) -> np.ndarray:
     uint8 array, shape (S, S, 3)
         Resized with Pillow's antialiased bilinear filter.
     """
-    height, width = pixels.shape[:2]
     left, top, right, bottom = floor(box.left), floor(box.top), ceil(box.right), ceil(box.bottom)
+    region = (box.left - left, box.top - top, box.right - left, box.bottom - top)
+    if isinstance(pixels, Image.Image):
+        if min(left, top) >= 0 and right <= pixels.width and bottom <= pixels.height:
+            return _resized(pixels.crop((left, top, right, bottom)), side, region)
+        pixels = np.asarray(pixels)
+    height, width = pixels.shape[:2]
     patch = pixels[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
     beyond = [max(-top, 0), max(bottom - height, 0)], [max(-left, 0), max(right - width, 0)]
     if any(map(any, beyond)):
         patch = np.pad(patch, (*beyond, (0, 0)), mode="edge")
-    region = (box.left - left, box.top - top, box.right - left, box.bottom - top)
-    return np.asarray(Image.fromarray(patch).resize((side, side), Image.Resampling.BILINEAR, box=region))
+    return _resized(Image.fromarray(patch), side, region)
+
+
+def _resized(patch: Image.Image, side: int, region: tuple[float, float, float, float]) -> np.ndarray:
+    return np.asarray(patch.resize((side, side), Image.Resampling.BILINEAR, box=region))

@@ -82,13 +82,13 @@ def _decode(data: bytes) -> Picture:
 
 def _rgb(image: Image.Image) -> Picture:
     if image.mode == "RGB":
-        return Picture(np.asarray(image))
+        return Picture(image)
     note = f"converted from mode {image.mode}"
     if image.mode in _SIXTEEN_BITS:
         return Picture(np.repeat(_eight_bits(np.asarray(image))[..., None], 3, axis=2), note)
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
-    return Picture(np.asarray(image.convert("RGB")), note)
+    return Picture(image.convert("RGB"), note)
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:

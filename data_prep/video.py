@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from data_prep.record import Quarantine
 
@@ -43,12 +44,13 @@ def frames(data: bytes, *, step: int, most: int) -> Iterator[tuple[int, np.ndarr
         with av.open(io.BytesIO(data), format=_container(data)) as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1  # parallel over clips, not within
+            converter = VideoReformatter()  # one for all frames: setting it up costs more than a conversion
             for index, frame in enumerate(container.decode(stream)):
                 if index >= most:
                     return
                 if frame.width * frame.height > PIXELS:
                     raise Quarantine("img_undecodable", f"frames of {frame.width} x {frame.height} pixels")
-                yield index, None if index % step else frame.to_ndarray(format="rgb24")
+                yield index, None if index % step else converter.reformat(frame, format="rgb24").to_ndarray()
     except (av.FFmpegError, IndexError, ValueError) as error:
         text = getattr(error, "strerror", None) or error
         raise Quarantine("img_undecodable", f"the video does not decode: {text}") from None

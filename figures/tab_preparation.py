@@ -150,8 +150,8 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
     ]
     libraries = ", ".join(f"{name} {number}" for name, number in machine["libraries"].items())
     notes = [
-        "Generated data. Images, or frames of the videos, a second of CPU. Whole: reading, hashing, decoding, "
-        "crop, work folder, HDF5, manifest; the slope over three sizes, so without the start. Pictures as "
+        "Generated data. Images, or frames of videos, a second of CPU. Whole: reading, hashing, decoding, "
+        "crop, work folder, HDF5, manifest; the slope over three sizes, without the start. Pictures as "
         "large as in the real releases, in pixels and in bytes.",
         f"{machine['processor']}, {machine['cores']} cores; {libraries}; crops of {machine['side']} pixels.",
     ]
@@ -176,7 +176,7 @@ def _projected(cells: Cells, datasets: Sequence[str]) -> Block:
     ]
     notes = [
         "Projected, not measured: a line through three sizes. Time by Amdahl's law: the main process's "
-        "seconds an item, which do not shrink, and those of the others divided by the cores, as measured with "
+        "seconds an item, which do not shrink, and those of the others divided by the cores, measured with "
         "two processes; disks as quick as this machine's cache. The work folder is gone at the end.",
     ]
     return Block(title="Projected to the real releases", columns=columns, rows=body, notes=notes)
@@ -199,9 +199,9 @@ def _reading(cells: Cells) -> Iterator[Block]:
             ["HO-CP ResNet-18 3-D, forward and backward", f"{value:.2f}", ""],
         ]
         notes = [
-            f"{label('datasets', dataset).name}; windows of 16 frames of 112 pixels from anywhere, in batches. "
-            f"The network has the paper's size and {cores} cores of this machine. What a GPU would need was not "
-            "measured."
+            f"{label('datasets', dataset).name}; windows of 16 frames of 112 pixels, drawn at random. "
+            f"The network has the paper's size and {cores} cores of this machine. What a GPU would need was "
+            "not measured."
         ]
         yield Block(title="Reading for training", columns=columns, rows=body, notes=notes)
 

@@ -26,10 +26,10 @@ from data_prep.lookalike.release import write_zip
 from tests.prep_bench.sizes import DISTINCT, FRAMES
 
 SMALLEST, LARGEST = 60, 1200  # pixels of AffectNet's pictures
-SKEW = 0.89  # makes the mean side of 96 pictures 425 pixels
+SKEW = 0.825  # makes the mean side of 96 pictures 425 pixels
 HELD = 50  # every so many pictures one is in the validation list
 FOLDER = 320  # pictures of a folder
-JPEG_GRAIN, PNG_GRAIN = 7.0, 2.2  # standard deviations, of 255
+JPEG_GRAIN, PNG_GRAIN = 20.0, 1.2  # standard deviations, of 255
 
 
 def make(dataset: str, folder: Path, count: int, size: str) -> None:

@@ -30,7 +30,7 @@ SOURCES = {
 #: Size -> data set -> how many units; three sizes, since a line through two fits always.
 SIZES = {
     "gate": {"affectnet": (60, 120, 240), "afew_va": (5, 10), "sewa": (3, 6)},
-    "full": {"affectnet": (1000, 4000, 16000), "afew_va": (10, 40, 160), "sewa": (5, 20, 80)},
+    "full": {"affectnet": (1000, 3000, 9000), "afew_va": (5, 15, 45), "sewa": (5, 20, 60)},
 }
 #: Frames of a clip, container frames of a segment: the means of the real releases, or as few as will do.
 FRAMES = {"gate": {"afew_va": 6, "sewa": 60}, "full": {"afew_va": 50, "sewa": 930}}

@@ -55,12 +55,12 @@ def _crop(data: list[bytes]) -> int:
     """Decoding, conversion and crop of the middle, as the pipeline does them."""
     for content in data:
         picture = images.decode(content)
-        height, width = picture.pixels.shape[:2]
-        _cut(picture.pixels, width, height)
+        height, width = picture.shape
+        _cut(picture.image, width, height)
     return len(data)
 
 
-def _cut(pixels: np.ndarray, width: int, height: int) -> None:
+def _cut(pixels: np.ndarray | Image.Image, width: int, height: int) -> None:
     half = min(width, height) * 0.35
     box = Box(width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
     faces.cut(pixels, faces.square(faces.inside(box, width, height), margin=1.1), SIDE)
