@@ -28,7 +28,10 @@ def test_every_copy_is_usable(tmp_path):
         options = _options(dataset)
         facts = prepare(dataset, source, out=out, data="generated", side=16, options=options)
         assert set(facts.counts) == {"ok"}
-        assert sum(facts.counts.values()) == (120 if dataset == "affectnet" else 4 * 60 // 5)
+        if dataset == "affectnet":
+            assert facts.counts == {"ok": 120}
+        else:  # lengths vary by a fifth
+            assert 4 * 48 <= 5 * facts.counts["ok"] <= 4 * 75
         measured = {row["stage"]: row for row in stages.measure(dataset, source, tmp_path)}
         assert list(measured) == ["decode", "crop", "encode"]
         assert measured["decode"]["decoded"] == measured["crop"]["decoded"]
