@@ -21,7 +21,11 @@ from tests.prep_bench.sizes import FRAMES, SIDE, SIZES, SOURCES
 
 LIBRARIES = ("pillow", "av", "h5py", "numpy", "torch")
 READ = "afew_va"  # whose largest size is read for training
-BUDGET = {"gate": (0.2, 0.0625), "full": (8.0, 1.0)}  # seconds a reading, width of the network
+BUDGET = {
+    "gate": (0.2, 0.0625),
+    "short": (2.0, 1.0),
+    "full": (8.0, 1.0),
+}  # seconds a reading, width of the network
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -30,7 +34,9 @@ def main(argv: list[str] | None = None) -> None:
         prog="python -m tests.prep_bench.run", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--out", type=Path, required=True, metavar="CSV")
-    parser.add_argument("--size", choices=SIZES, default="full", help="gate: seconds; full: ten minutes")
+    parser.add_argument(
+        "--size", choices=SIZES, default="full", help="gate: seconds, short: one minute, full: ten"
+    )
     parser.add_argument("--datasets", nargs="+", choices=SOURCES, default=list(SOURCES))
     parser.add_argument("--scratch", type=Path, help="folder for 5 GB of generated releases; default: TMPDIR")
     args = parser.parse_args(argv)
