@@ -237,7 +237,7 @@ def test_killed_at_any_instant(tmp_path, kind, monkeypatch):
     expected = anew(kind, tmp_path / "a")
     shutil.rmtree(tmp_path / "out")
     rng, killed = random.Random(7), 0
-    for _ in range(12):
+    for _ in range(8):
         delay = rng.uniform(0.001, 0.15)
 
         def action(delay=delay):
@@ -247,7 +247,7 @@ def test_killed_at_any_instant(tmp_path, kind, monkeypatch):
 
         killed += child(action) == -signal.SIGALRM
         assert not (tmp_path / "out").exists() or contents(tmp_path / "out") == expected
-    assert killed >= 3
+    assert killed >= 2
     assert run(kind, tmp_path / "a") == expected
     assert {path.name for path in tmp_path.iterdir()} == {"a", "out", "out.work"}
 
@@ -279,7 +279,7 @@ def test_damage_in_the_work_folder_is_noticed(tmp_path, kind, monkeypatch):
     count_of = entries.Entries.save
     monkeypatch.setattr(entries.Entries, "save", lambda self, *a: seen.add(turn) or count_of(self, *a))
     damaged = [whole[:5000], b"", b"no database" * 999]
-    for _ in range(12):
+    for _ in range(8):
         spot = rng.randrange(len(whole))
         damaged.append(whole[:spot] + bytes([whole[spot] ^ 1 << rng.randrange(8)]) + whole[spot + 1 :])
     for turn, content in enumerate(damaged):  # noqa: B007 - the patch above looks at it

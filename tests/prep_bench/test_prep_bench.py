@@ -8,7 +8,7 @@ from PIL import Image
 
 from data_prep.prepare import READERS, prepare
 from figures import tab_preparation
-from hocp.contracts import files, manifest, record
+from hocp.contracts import files, record
 from tests.prep_bench import releases, run, stages
 from tests.prep_bench.sizes import SIZES
 
@@ -68,12 +68,3 @@ def test_a_small_run_makes_the_table(tmp_path):
     )
     text = (tmp_path / "t.md").read_text()
     assert "AFEW-VA" in text and "30051 frames" in text and "Read from the file" in text
-
-
-def test_whole_measures_what_the_command_makes(tmp_path):
-    """The timed process is the command of data_prep: its result is read as any other."""
-    releases.make("afew_va", tmp_path / "a", 5, "gate")
-    found = run._prepared("afew_va", tmp_path / "a", tmp_path / "out", 1)
-    facts = manifest.read_facts(tmp_path / "out/manifest.json")
-    assert facts.crop["anamorphic"] is True and facts.crop["side"] == 112
-    assert found["items"] == sum(facts.counts.values()) == 30 and not (tmp_path / "work").exists()
