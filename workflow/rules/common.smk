@@ -103,18 +103,16 @@ def rule_named(name):
     return getattr(rules, name)
 
 
+#: What tables and figures read that no data set went into.
+WITHOUT_DATA = (
+    *("cost", "layers", "speed", "targets", "conformance", "published"),
+    *("preparation", "machine"),
+)
+
+
 def labels_of(stem, files):
     """Columns of the report's index: what each table or figure is made from."""
-    if set(files) - {
-        "cost",
-        "layers",
-        "speed",
-        "targets",
-        "conformance",
-        "published",
-        "preparation",
-        "machine",
-    }:
+    if set(files) - set(WITHOUT_DATA):
         return {"name": stem, "from": f"{CONFIG['data']['source']} data"}
     measured = {"layers": "timing", "speed": "timing", "preparation": "timing", "conformance": "probes"}
     found = next((measured[name] for name in measured if name in files), "formulas" if files else "drawing")
