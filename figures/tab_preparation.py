@@ -72,7 +72,8 @@ def describe(rows: pd.DataFrame, dataset: str) -> Iterator[dict[str, Any]]:
     rate = {stage: _rate(mine, stage) for stage in ("decode", "crop")}
     one, two = (mine[(mine["stage"] == "prepare") & (mine["processes"] == p)] for p in (1, 2))
     cpu, wall_one, wall_two = line(one, "cpu_s"), line(one, "wall_s"), line(two, "wall_s")
-    serial, work = line(two, "main_cpu_s").slope, line(two, "cpu_s").slope - line(two, "main_cpu_s").slope
+    serial = max(0.0, line(two, "main_cpu_s").slope)  # of too small sizes noise can make it negative
+    work = line(two, "cpu_s").slope - serial
     quantities = [
         ("decoding only", 1, rate["decode"], "1/s", "per core"),
         ("decoding and crop", 1, rate["crop"], "1/s", "per core"),

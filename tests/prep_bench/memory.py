@@ -8,13 +8,14 @@ Half a million pictures take hours to decode and leave nothing behind; rows and 
 import argparse
 import csv
 import json
-import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from tests.prep_bench import whole
 
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = 8  # pixels of a crop: the crops never are in memory
@@ -72,7 +73,7 @@ def _here(items: int) -> int:
         texts = f"prepare affectnet --source {source} --out {folder}/out --data generated --side {SIDE}"
         if command_line.main([*texts.split(), "--processes", "1"]):
             sys.exit(1)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return whole.peak()
 
 
 def _lists(folder: Path, items: int) -> None:

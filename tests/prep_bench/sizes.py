@@ -30,7 +30,7 @@ SOURCES = {
 #: Size -> data set -> how many units; three in a full run, since a line through two always fits.
 SIZES = {
     "gate": {"affectnet": (60, 120), "afew_va": (5, 10), "sewa": (3, 6)},
-    "short": {"affectnet": (300, 900), "afew_va": (5, 12), "sewa": (3, 9)},
+    "short": {"affectnet": (100, 800), "afew_va": (5, 15), "sewa": (3, 12)},
     "full": {"affectnet": (1000, 3000, 9000), "afew_va": (5, 15, 45), "sewa": (5, 20, 60)},
 }
 #: Frames of a clip, container frames of a segment: the means of the real releases, or as few as will do.
