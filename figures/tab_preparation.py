@@ -156,6 +156,11 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
         "large as in the real releases, in pixels and in bytes.",
         f"{machine['processor']}, {machine['cores']} cores; {libraries}; crops of {machine['side']} pixels.",
     ]
+    if machine.get("size", "full") != "full":
+        notes.append(
+            f"Provisional: a {machine['size']} run, on a machine that was not idle. Rates are rough, above "
+            "all of two processes, and so is what is projected from them."
+        )
     return Block(title="Speed of data preparation", columns=columns, rows=body, notes=notes)
 
 

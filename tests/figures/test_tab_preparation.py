@@ -72,6 +72,14 @@ def test_wide_form_says_it_all(record_of, tmp_path):
         assert needed in text, needed
 
 
+def test_a_short_run_is_called_provisional(record_of, tmp_path):
+    arguments = record_of(rows())
+    for size, said in (("full", False), ("short", True)):
+        files.write_json(tmp_path / "p.json", {**MACHINE, "size": size})
+        tab_preparation.main(arguments)
+        assert ("Provisional: a short run" in (tmp_path / "t.md").read_text()) == said
+
+
 def test_one_size_makes_no_line(record_of):
     few = [row for row in rows() if row["units"] == 4]
     with pytest.raises(ValueError, match="at least two"):
@@ -85,3 +93,4 @@ def test_the_committed_record_makes_the_table(root, tmp_path):
     )
     text = (tmp_path / "t.md").read_text()
     assert all(name in text for name in ("AffectNet", "SEWA", "AFEW-VA"))
+    assert text == place.with_suffix(".cpu.md").read_text(), "make the .md anew from the record"
