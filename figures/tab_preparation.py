@@ -81,7 +81,6 @@ def describe(rows: pd.DataFrame, dataset: str) -> Iterator[dict[str, Any]]:
         ("share of limit", 1, 1 / cpu.slope / rate["decode"], "", ""),
         ("efficiency", 2, wall_one.slope / (2 * wall_two.slope), "", "of two processes"),
         ("serial part", "", 1e3 * serial, "ms", "an item, in the main process"),
-        ("memory an item", 1, line(one, "peak_bytes").slope, "B", "slope of the peak"),
     ]
     count, what = REAL[dataset]
     quantities += [("real", "", count, what, "")]
@@ -93,7 +92,7 @@ def describe(rows: pd.DataFrame, dataset: str) -> Iterator[dict[str, Any]]:
         ("result", "", line(one, "out_bytes").at(count) / 1e9, "GB", "projected"),
         ("work folder", "", line(one, "work_bytes").at(count) / 1e9, "GB", "projected; until the end"),
         ("inodes", "", round(line(one, "inodes").at(count)), "", "projected"),
-        ("peak memory", 1, line(one, "peak_bytes").at(count) / 1e6, "MB", "projected"),
+        ("peak memory", 1, one["peak_bytes"].max() / 1e6, "MB", "measured, one process, largest size"),
     ]
     for quantity, cores, value, unit, note in quantities:
         yield {"dataset": dataset, "quantity": quantity, "cores": cores, "value": f"{value:.6g}",
@@ -168,7 +167,7 @@ def _projected(cells: Cells, datasets: Sequence[str]) -> Block:
     columns = [Column(name=""), Column(name="items", align="r")]
     columns += [Column(name=f"{c} cores", group="Hours", align="r") for c in CORES]
     columns += [Column(name=name, group="GB on the disk", align="r") for name in ("result", "work folder")]
-    columns += [Column(name="inodes", align="r"), Column(name="peak memory, MB", align="r")]
+    columns += [Column(name="inodes", align="r"), Column(name="peak memory so far, MB", align="r")]
     body = [
         [
             label("datasets", d).name,
@@ -184,6 +183,8 @@ def _projected(cells: Cells, datasets: Sequence[str]) -> Block:
         "Projected, not measured: a line through three sizes. Time by Amdahl's law: the main process's "
         "seconds an item, which do not shrink, and those of the others divided by the cores, measured with "
         "two processes; disks as quick as this machine's cache. The work folder is gone at the end.",
+        "Peak memory is the largest that was measured, in one process; how it grows with the rows is told by "
+        "tests.prep_bench.memory.",
     ]
     return Block(title="Projected to the real releases", columns=columns, rows=body, notes=notes)
 

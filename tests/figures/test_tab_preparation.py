@@ -59,8 +59,7 @@ def test_projection_is_the_line_through_the_sizes(record_of, tmp_path):
     assert found["efficiency", "2"] == pytest.approx(0.8)
     assert found["result", ""] == pytest.approx((40e3 * n + 5000) / 1e9, rel=1e-5)
     assert found["work folder", ""] == pytest.approx(42e3 * n / 1e9, rel=1e-5)
-    assert found["peak memory", "1"] == pytest.approx(100 + 800 * n / 1e6, rel=1e-5)
-    assert found["memory an item", "1"] == pytest.approx(800) and found["inodes", ""] == 6
+    assert found["peak memory", "1"] == pytest.approx(103.2) and found["inodes", ""] == 6
     assert found["read file", "2"] / found["train", "2"] == pytest.approx(400)
 
 
