@@ -8,13 +8,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
-
 from data_prep import crops, packed, splits
 from data_prep.afew_va_clip import Clip
 from data_prep.archive import split
 from data_prep.options import flag, margin, positive
-from data_prep.record import Face, Matched, Plan, Release, Scale, Unrecognised
+from data_prep.record import Face, Matched, Picture, Plan, Release, Scale, Unrecognised
 from data_prep.tree import Tree
 
 PAL = (576, 720)  # height, width of frames whose pixels are 4/3 as wide as high when shown
@@ -114,9 +112,9 @@ def _in_order(clips: Iterable[Clip]) -> list[Clip]:
     return ordered
 
 
-def aspect(pixels: np.ndarray, options: argparse.Namespace) -> float:
+def aspect(picture: Picture, options: argparse.Namespace) -> float:
     """Width of a stored pixel in heights; only frames of PAL's size are known to be anamorphic."""
-    return 4 / 3 if options.anamorphic and pixels.shape[:2] == PAL else 1.0
+    return 4 / 3 if options.anamorphic and picture.shape == PAL else 1.0
 
 
 def fps(options: argparse.Namespace) -> float | None:

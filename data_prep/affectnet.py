@@ -8,11 +8,9 @@ import hashlib
 import re
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from data_prep import affectnet_lists, affectnet_npy, cleaning, crops, packed, splits
 from data_prep.options import margin
-from data_prep.record import Face, Plan, Quarantine, Release, Scale, Unrecognised
+from data_prep.record import Face, Picture, Plan, Quarantine, Release, Scale, Unrecognised
 from data_prep.tree import Tree
 
 #: Options that read another release of the same data set; `doctor` tries each.
@@ -78,7 +76,7 @@ def _volumes(tree: Tree, part: str) -> list[str]:
     ]
 
 
-def aspect(pixels: np.ndarray, options: argparse.Namespace) -> float:
+def aspect(picture: Picture, options: argparse.Namespace) -> float:
     """Width of a stored pixel in heights."""
     return 1.0
 

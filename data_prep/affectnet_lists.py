@@ -4,7 +4,7 @@ import argparse
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from data_prep import affectnet_rows, crops, faces, images, packed
@@ -36,6 +36,14 @@ class Batch:
     part: str
     roots: tuple[str, ...]
     rows: tuple[Row, ...]
+
+    def pieces(self) -> list["Batch"]:
+        """One row each: what is made anew when one picture changes.
+
+        Lines are told apart only where a note names them, so a row that goes costs no other.
+        """
+        plain = (row if row.repeated or not row.fields else replace(row, line=0) for row in self.rows)
+        return [replace(self, rows=(row,)) for row in plain]
 
     def read(self, tree: Tree, options: argparse.Namespace) -> Iterator[Face]:
         """Yield one face a row."""

@@ -6,7 +6,7 @@ Ids are unique only inside a part. Whether numbers are stored as numbers or as t
 import argparse
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from data_prep import affectnet_arrays, crops, faces, images, packed
 from data_prep.affectnet_labels import checked, code
@@ -67,6 +67,10 @@ class Batch:
     part: str
     folder: str
     images: tuple[tuple[int, str], ...]  # id, and path of the image in the folder
+
+    def pieces(self) -> list["Batch"]:
+        """One image each: what is made anew when one picture changes."""
+        return [replace(self, images=(image,)) for image in self.images]
 
     def read(self, tree: Tree, options: argparse.Namespace) -> Iterator[Face]:
         """Yield one face an image."""
@@ -146,7 +150,7 @@ def _face(face: Face, tree: Tree, stem: str, options: argparse.Namespace) -> Fac
             box = faces.around(affectnet_arrays.points(tree, f"{stem}_lnd.npy"), count=68)
             return images.read(tree, face.source), box
         picture = images.read(tree, face.source)  # cropped by the publisher: the image is the box
-        height, width = picture.pixels.shape[:2]
+        height, width = picture.shape
         return picture, Box(0, 0, width, height)
 
     face.find = find

@@ -164,7 +164,7 @@ class _Stream(io.RawIOBase):
         super().close()
 
 
-def checksums(places: Mapping[str, Path]) -> dict[str, str]:
+def checksums(places: Mapping[str, Path], known: Mapping[str, str] | None = None) -> dict[str, str]:
     """
     SHA-256 of files, compared with `SHA256SUMS` beside them where there is one.
 
@@ -172,13 +172,15 @@ def checksums(places: Mapping[str, Path]) -> dict[str, str]:
     ----------
     places : mapping
         Name -> file.
+    known : mapping, optional
+        Hashes of these files, where the caller has them.
 
     Raises
     ------
     ValueError
         If a file's hash is not the one that `SHA256SUMS` gives.
     """
-    found = {name: files.sha256(place) for name, place in places.items()}
+    found = {name: known[name] if known else files.sha256(place) for name, place in places.items()}
     for name, digest in found.items():
         sums.check(places[name], digest)
     return found

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from data_prep import faces
-from data_prep.record import Box, Face
+from data_prep.record import Box, Face, Picture
 from data_prep.resizers import RESIZERS
 
 #: What a crop is drawn around, and how large it is.
@@ -87,10 +87,10 @@ class Crop:
             return faces.centred(box, (1 if self.points == 68 else JAW) * 200 / 220 * sides, aspect=aspect)
         return faces.square(box, margin=self.margin, aspect=aspect)
 
-    def __call__(self, pixels: np.ndarray, box: Box, *, aspect: float = 1.0) -> np.ndarray:
-        """Cut a face out of an image; arguments as of `region`, result as of `faces.cut`."""
-        region = self.region(box, pixels.shape[:2], aspect=aspect)
-        return faces.cut(pixels, region, self.side, resizer=self.resize)
+    def __call__(self, picture: Picture, box: Box, *, aspect: float = 1.0) -> np.ndarray:
+        """Cut a face out of a picture; arguments as of `region`, result as of `faces.cut`."""
+        region = self.region(box, picture.shape, aspect=aspect)
+        return faces.cut(picture.image, region, self.side, resizer=self.resize)
 
     def facts(self, options: argparse.Namespace, found: Iterable[Face]) -> dict[str, Any]:
         """What ``manifest.json`` says of the crops; counts those that were stretched to their true shape."""

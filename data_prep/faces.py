@@ -6,6 +6,7 @@ Shapes: H, W of the image; P landmarks; S side of the crop.
 from math import ceil, floor
 
 import numpy as np
+from PIL import Image
 
 from data_prep.record import Box, Quarantine
 from data_prep.resizers import resize
@@ -78,13 +79,14 @@ def centred(box: Box, side: float, *, aspect: float = 1.0) -> Box:
     return Box(x - side / 2 / aspect, y - side / 2, x + side / 2 / aspect, y + side / 2)
 
 
-def cut(pixels: np.ndarray, box: Box, side: int, *, resizer: str = "bilinear") -> np.ndarray:
+def cut(pixels: np.ndarray | Image.Image, box: Box, side: int, *, resizer: str = "bilinear") -> np.ndarray:
     """
     Cut a box out of an image and resize it; beyond the border the last pixels are repeated.
 
     Parameters
     ----------
-    pixels : uint8 array, shape (H, W, 3)
+    pixels : uint8 array, shape (H, W, 3), or RGB image of Pillow
+        The image gives the same crop sooner: only what lies in the box is copied.
     box : Box
         Must have its centre in the image.
     side : int
@@ -101,13 +103,17 @@ def cut(pixels: np.ndarray, box: Box, side: int, *, resizer: str = "bilinear") -
     Quarantine
         ``box_bad`` if the region would not fit into memory, as around an image 60,000 pixels long and 3 wide.
     """
-    height, width = pixels.shape[:2]
     left, top, right, bottom = floor(box.left), floor(box.top), ceil(box.right), ceil(box.bottom)
     if (right - left) * (bottom - top) > LARGEST:
         raise Quarantine("box_bad", f"a region of {right - left} x {bottom - top} pixels is too large")
+    region = Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
+    if isinstance(pixels, Image.Image):
+        if min(left, top) >= 0 and right <= pixels.width and bottom <= pixels.height:
+            return resize(np.asarray(pixels.crop((left, top, right, bottom))), region, side, how=resizer)
+        pixels = np.asarray(pixels)
+    height, width = pixels.shape[:2]
     patch = pixels[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
     beyond = [max(-top, 0), max(bottom - height, 0)], [max(-left, 0), max(right - width, 0)]
     if any(map(any, beyond)):
         patch = np.pad(patch, (*beyond, (0, 0)), mode="edge")
-    region = Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
     return resize(patch, region, side, how=resizer)

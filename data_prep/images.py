@@ -106,13 +106,15 @@ def _fault(image: Image.Image, data: bytes) -> str:
 
 
 def _rgb(image: Image.Image) -> Picture:
+    if image.mode == "RGB":
+        return Picture(image)
     pixels = np.empty((image.height, image.width, 3), np.uint8)
     for left, top in product(range(0, image.width, TILE), range(0, image.height, TILE)):
         right, bottom = min(left + TILE, image.width), min(top + TILE, image.height)
         whole = image.size == (right - left, bottom - top)
         part = image if whole else image.crop((left, top, right, bottom))
         pixels[top:bottom, left:right] = _converted(part)
-    return Picture(pixels, "" if image.mode == "RGB" else f"converted from mode {image.mode}")
+    return Picture(pixels, f"converted from mode {image.mode}")
 
 
 def _converted(image: Image.Image) -> np.ndarray:
@@ -121,7 +123,7 @@ def _converted(image: Image.Image) -> np.ndarray:
         return _eight_bits(np.asarray(image))[..., None]
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
-    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+    return np.asarray(image.convert("RGB"))
 
 
 def _eight_bits(values: np.ndarray) -> np.ndarray:

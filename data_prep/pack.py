@@ -1,6 +1,8 @@
 """A prepared data set on the disk: crops, manifest and facts, which appear together or not at all."""
 
-from collections.abc import Iterator
+import errno
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from hocp.contracts import files, manifest
 
 BLOCK = 256  # crops held before they are written
 CHUNK_BYTES = 128 << 10  # what reading one crop costs at most
+SPARE = 1 << 20  # bytes for what HDF5 writes beside crops; a thousandth of them more for its index
 
 CROPS, MANIFEST, FACTS = "crops.h5", "manifest.csv", "manifest.json"
 
@@ -53,6 +56,8 @@ class Crops:
         """Write what is held."""
         if self._block:
             start = len(self._data)
+            size = (start + len(self._block)) * self._block[0].nbytes
+            _reserve(self._data.file.id.get_vfd_handle(), size + size // 1000 + SPARE)
             self._data.resize(start + len(self._block), axis=0)
             self._data[start:] = np.stack(self._block)
             self._block.clear()
@@ -60,25 +65,56 @@ class Crops:
 
 @contextmanager
 def writing(folder: Path, side: int) -> Iterator[Crops]:
-    """Open ``crops.h5`` in a scratch folder for appending."""
-    with h5py.File(folder / CROPS, "w", libver=("v110", "v110")) as file:
+    """
+    Open ``crops.h5`` in a scratch folder for appending.
+
+    Raises
+    ------
+    OSError
+        If the disk is full. HDF5 is never let run into that: where it cannot write, it crashes the process.
+    """
+    path = folder / CROPS
+    with path.open("wb") as file:
+        _reserve(file.fileno(), SPARE)
+    with h5py.File(path, "w", libver=("v110", "v110")) as file:
         crops = Crops(file, side)
         yield crops
         crops.flush()
+        file.flush()
+        size = file.id.get_filesize()
+    os.truncate(path, size)  # what was reserved and not used
 
 
-def finish(folder: Path, items: list[manifest.Item], **facts) -> manifest.Facts:
+def _reserve(file: int, size: int) -> None:
+    """Take room on the disk for a file of `size` bytes, where the system can."""
+    if hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise
+
+
+def finish(folder: Path, items: Iterable[manifest.Item], **facts) -> manifest.Facts:
     """
     Add manifest and facts to the crops in a scratch folder.
 
     Parameters
     ----------
+    items : iterable
+        Written as they come; a list of half a million would need as much memory as all else.
     facts
         Fields of `hocp.contracts.manifest.Facts` but counts and hashes, which are taken from the files.
     """
-    manifest.write(folder / MANIFEST, items)
+    counts = dict.fromkeys(manifest.STATUSES, 0)
+
+    def counted() -> Iterator[manifest.Item]:
+        for item in items:
+            counts[item.status] += 1
+            yield item
+
+    manifest.write(folder / MANIFEST, counted())
     facts["split"] = {**facts["split"], "near_duplicates": leaks.check(folder)}
-    counts = {status: sum(item.status == status for item in items) for status in manifest.STATUSES}
     written = manifest.Facts(
         **facts,
         counts={status: count for status, count in counts.items() if count},

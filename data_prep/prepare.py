@@ -1,63 +1,29 @@
-"""From a release to a prepared data set: read, crop, map labels, split, pack; all in the release's order."""
+"""From a release to a prepared data set: locate, inventory, parse, validate, crop, split, pack.
+
+Everything comes in the release's order. What was cropped is kept in a work folder until the result is whole,
+so a run that was stopped goes on where it was, and a changed file costs that file.
+"""
 
 import argparse
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any
 
 from tqdm import tqdm
 
-from data_prep import afew_va, affectnet, archive, cleaning, faces, pack, policy, sewa, splits, splits_list
+from data_prep import afew_va, affectnet, archive, cleaning, pack, policy, room, sewa, splits, splits_list
+from data_prep.cropping import Cropper, cropped
 from data_prep.crops import Crop
-from data_prep.parallel import results
-from data_prep.record import Face, Plan, Quarantine, Scale
+from data_prep.entries import Entries
+from data_prep.inventory import Inventory, Traced
+from data_prep.record import Face, Plan, Quarantine, Release, Scale
+from data_prep.store import Store
 from data_prep.tree import Tree
-from hocp.contracts import files, manifest
+from hocp.contracts import files, locks, manifest
 
 READERS = {"affectnet": affectnet, "sewa": sewa, "afew_va": afew_va}
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a process needs in order to turn units into cropped faces."""
-
-    dataset: str
-    tree: Tree
-    options: argparse.Namespace
-    side: int
-
-    def __call__(self, unit: Any) -> list[Face]:
-        """Read and crop the faces of one unit; each is cropped before the next one is asked for."""
-        found = []
-        for face in unit.read(self.tree, self.options):
-            self._crop(face)
-            found.append(face)
-        return found
-
-    def _crop(self, face: Face) -> None:
-        """Crop a face that has a picture; a fault stays with the face."""
-        find, face.find = face.find, None
-        if find is None or face.status != "ok":
-            return
-        try:
-            picture, box = find()
-            height, width = picture.pixels.shape[:2]
-            face.content = picture.content
-            inside = faces.inside(box, width, height)
-            face.aspect = READERS[self.dataset].aspect(picture.pixels, self.options)
-            face.crop = Crop.of(self.options, self.side)(picture.pixels, inside, aspect=face.aspect)
-        except Quarantine as reason:
-            face.quarantine(reason)
-            return
-        if picture.note:
-            face.status = "img_mode_converted"
-            face.remark(picture.note)
-        if inside != box:
-            face.status = "box_clamped"
-            face.remark("box ({:g}, {:g}, {:g}, {:g}) leaves the image".format(*box))
 
 
 def prepare(
@@ -70,6 +36,9 @@ def prepare(
     options: argparse.Namespace,
     processes: int = 1,
     limits: Mapping[str, float] | None = None,
+    work: str | Path | None = None,
+    keep_work: bool = False,
+    verify: bool = False,
 ) -> manifest.Facts:
     """
     Prepare one data set.
@@ -90,74 +59,127 @@ def prepare(
         The result does not depend on it.
     limits : mapping, optional
         Status -> share of the items that may have it, where the default does not suit.
+    work : path, optional
+        Folder that keeps what is cropped, by default ``<out>.work``; the result does not depend on it.
+    keep_work : bool
+        Whether it stays when all is done.
+    verify : bool
+        Whether to hash every file anew instead of trusting sizes and times.
 
     Raises
     ------
     ValueError
         If the release is not recognised, incomplete, holds no usable item, or too many with one fault; if
-        `out` is something else.
+        `out` is something else, another process prepares the same, or the disk is full.
     """
     if data == "licensed" and (Path(source) / "lookalike.json").exists():
         raise ValueError(f"{source}: generated data (it has a lookalike.json); expected the licensed release")
-    _leave_alone(Path(out).resolve(), Path(source).resolve())
+    out = Path(out)
+    _leave_alone(out.resolve(), Path(source).resolve())
+    work = Path(work) if work else out.with_name(f"{out.name}.work")
     reader, tree = READERS[dataset], Tree(source)
     release = reader.locate(tree, options)
-    sources = archive.checksums({path: tree.place(path) for path in release.archives})
-    with files.publish(out) as scratch:
-        scratch.mkdir()
-        with pack.writing(scratch, side) as crops:
-            batches = results(Work(dataset, tree, options, side), release.units, processes=processes)
-            stream = _progress(chain.from_iterable(batches), dataset)
-            found = _stored(stream, reader.repeats(options), crops)
-        usable = [face for face in found if face.row is not None]
-        if not usable:
-            raise ValueError(f"{source}: {len(found)} items, none usable: {_reasons(found)}")
-        scale = reader.scale(usable)
-        usable = [face for face in usable if _on_scale(face, scale)]
-        verdict = policy.checked(release, found, dataset=dataset, data=data, changes=limits or {})
-        plan = splits.plan(usable, options, rule=reader.plan)
-        return pack.finish(
-            scratch,
-            [_item(face, dataset, scale, plan) for face in found],
-            dataset=dataset,
-            data=data,
-            release=release.name,
-            scale=_scale_facts(usable, scale),
-            frame_step=getattr(options, "frame_step", 1),
-            fps=reader.fps(options),
-            crop={**Crop.of(options, side).facts(options, found), **release.crop},
-            clean=cleaning.facts(options),
-            split=splits_list.publish(scratch, usable, plan, scale=scale),
-            sources={**sources, **_pictures(found)},
-            **verdict,
-        )
+    room.check(room.items(tree, release, options), side, out=out, work=work)
+    tree.__dict__.pop("files", None)  # names of perhaps half a million files, not needed any more
+    with _alone(out, work), room.told(out, work):
+        with Store(work) as store, files.publish(out) as scratch:
+            inventory = Inventory(source, store, verify=verify)
+            sources = _inventoried(release, tree, inventory)
+            entries = Entries(store, inventory, dataset=dataset, side=side, options=options)
+            cropper = Cropper(Traced(source), options, side, reader.aspect)
+            stream = cropped(release.units, cropper, entries, processes=processes)
+            found = _stored(stream, reader.repeats(options), scratch, dataset=dataset, side=side)
+            _unchanged(sources, inventory, source)
+            usable = [face for face in found if face.row is not None]
+            if not usable:
+                raise ValueError(f"{source}: {len(found)} items, none usable: {_reasons(found)}")
+            scale = reader.scale(usable)
+            usable = [face for face in usable if _on_scale(face, scale)]
+            verdict = policy.checked(release, found, dataset=dataset, data=data, changes=limits or {})
+            plan = splits.plan(usable, options, rule=reader.plan)
+            facts = pack.finish(
+                scratch,
+                (_item(face, dataset, scale, plan) for face in found),
+                dataset=dataset,
+                data=data,
+                release=release.name,
+                scale=_scale_facts(usable, scale),
+                frame_step=getattr(options, "frame_step", 1),
+                fps=reader.fps(options),
+                crop={**Crop.of(options, side).facts(options, found), **release.crop},
+                clean=cleaning.facts(options),
+                split=splits_list.publish(scratch, usable, plan, scale=scale),
+                sources={**sources, **_pictures(found)},
+                **verdict,
+            )
+            if keep_work:
+                store.prune()
+        if not keep_work:
+            store.remove()
+    _report(entries, dataset, work)
+    return facts
+
+
+@contextmanager
+def _alone(out: Path, work: Path) -> Iterator[None]:
+    """Keep other processes from the same result and the same work folder."""
+    with ExitStack() as stack:
+        for place in (out, work):
+            lock = place.with_name(f".{place.name}.lock")
+            stack.enter_context(locks.held(lock, f"{place}: another process is preparing it"))
+        yield
 
 
 def _leave_alone(out: Path, source: Path) -> None:
     """Refuse to put the result in the place of anything but an older result, which it would remove."""
-    ours = {pack.CROPS, pack.MANIFEST, pack.FACTS}
+    ours = {pack.CROPS, pack.MANIFEST, pack.FACTS, splits_list.NAME}
     others = out.exists() and (not out.is_dir() or any(path.name not in ours for path in out.iterdir()))
     if others or out == source or out in source.parents:
         raise ValueError(f"{out}: holds other files, which the result would replace; choose another --out")
 
 
-def _progress(stream: Iterable[Face], dataset: str) -> Iterable[Face]:
-    return tqdm(stream, desc=dataset, unit=" items", disable=None)  # silent unless a person watches
+def _inventoried(release: Release, tree: Tree, inventory: Inventory) -> dict[str, str]:
+    """Hashes of archives and lists, compared with `SHA256SUMS` where there is one."""
+    known = inventory.digests(release.archives)
+    return archive.checksums({path: tree.place(path) for path in release.archives}, known)
 
 
-def _stored(stream: Iterable[Face], watch: Callable[[Face], None], crops: pack.Crops) -> list[Face]:
+def _unchanged(sources: dict[str, str], inventory: Inventory, source: str | Path) -> None:
+    """Refuse a release that somebody was still writing to."""
+    now = inventory.digests(sources)
+    changed = sorted(path for path in sources if now[path] != sources[path])
+    if changed:
+        raise ValueError(f"{source}: {', '.join(changed)} changed while it was read; run this again")
+
+
+def _stored(
+    stream: Generator[Face, None, None],
+    watch: Callable[[Face], None],
+    scratch: Path,
+    *,
+    dataset: str,
+    side: int,
+) -> list[Face]:
     """Write crops as they come; of repeated content the first stays."""
     found = []
-    for face in stream:
-        try:
-            if face.crop is not None:
-                watch(face)
-                face.row = crops.append(face.crop)
-        except Quarantine as reason:
-            face.quarantine(reason)
-        face.crop = None
-        found.append(face)
+    scratch.mkdir()
+    with pack.writing(scratch, side) as crops, closing(stream):
+        for face in tqdm(stream, desc=dataset, unit=" items", disable=None):  # silent unless a person watches
+            try:
+                if face.crop is not None:
+                    watch(face)
+                    face.row = crops.append(face.crop)
+            except Quarantine as reason:
+                face.quarantine(reason)
+            found.append(face.slimmed())
     return found
+
+
+def _report(entries: Entries, dataset: str, work: Path) -> None:
+    """Say what was spared, if anything was."""
+    if entries.taken:
+        total = entries.taken + entries.made
+        print(f"{dataset}: {entries.taken} of {total} items taken over from {work}", file=sys.stderr)
 
 
 def _on_scale(face: Face, scale: Scale) -> bool:

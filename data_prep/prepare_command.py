@@ -29,7 +29,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         subparser.add_argument(
             "--split-list", "--split_list", type=Path, help="a split.csv to use instead of the rule"
         )
+        _add_work(subparser)
         reader.add_options(subparser)
+
+
+def _add_work(parser: argparse.ArgumentParser) -> None:
+    """Options that decide what is made anew, and nothing of the result."""
+    work = parser.add_argument_group("work folder", "what is cropped is kept there, so a stopped run goes on")
+    work.add_argument("--work", type=Path, help="folder; default: that of --out with .work at its end")
+    work.add_argument(
+        "--keep-work",
+        action="store_true",
+        help="keep it when all is done: later runs make anew only what changed",
+    )
+    work.add_argument(
+        "--verify", action="store_true", help="hash every file; default: trust size, inode and times"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -43,5 +58,8 @@ def run(args: argparse.Namespace) -> None:
         options=args,
         processes=args.processes,
         limits=dict(args.limit),
+        work=args.work,
+        keep_work=args.keep_work,
+        verify=args.verify,
     )
     print(summary(facts, manifest.read(args.out / pack.MANIFEST)))

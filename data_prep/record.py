@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -41,17 +42,29 @@ class Picture(NamedTuple):
 
     Attributes
     ----------
-    pixels : uint8 array, shape (height, width, 3)
-        RGB.
+    image : uint8 array, shape (height, width, 3), or image of Pillow
+        RGB, as the decoder left it: to convert a whole photograph takes half as long as to decode it.
     note : str
         How it was converted; empty where it was 8-bit RGB.
     content : str
         SHA-256 of the file; empty for frames of a video.
     """
 
-    pixels: np.ndarray
+    image: Any
     note: str = ""
     content: str = ""
+
+    @property
+    def pixels(self) -> np.ndarray:
+        """The image as an array, uint8 of shape (height, width, 3)."""
+        return np.asarray(self.image)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width."""
+        if isinstance(self.image, np.ndarray):
+            return self.image.shape[:2]
+        return self.image.height, self.image.width
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,6 +120,15 @@ class Face:
         """Mark as unusable and let go of the pixels."""
         self.status, self.crop = reason.status, None
         self.remark(reason.note)
+        return self
+
+    def slimmed(self) -> "Face":
+        """Let go of the pixels and share texts that many have: half a million faces stay in memory."""
+        self.crop = None
+        for name in ("clip", "group", "status", "note", "part", "stratum"):
+            setattr(self, name, intern(getattr(self, name)))
+        if self.source == self.item:
+            self.source = self.item
         return self
 
     def remark(self, note: str) -> None:

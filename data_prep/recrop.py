@@ -120,11 +120,10 @@ def cut(
     kind, setting = change
     if kind == "anamorphic":
         options = argparse.Namespace(**{**vars(options), "anamorphic": setting == "true"})
-    pixels = picture.pixels
-    region = crop.region(box, pixels.shape[:2], aspect=reader.aspect(pixels, options))
+    region = crop.region(box, picture.shape, aspect=reader.aspect(picture, options))
     if kind == "margin":
         region = _zoomed(region, float(setting))
-    made = faces.cut(pixels, region, crop.side, resizer=setting if kind == "resize" else crop.resize)
+    made = faces.cut(picture.image, region, crop.side, resizer=setting if kind == "resize" else crop.resize)
     return made[..., ::-1] if kind == "colour" else made
 
 

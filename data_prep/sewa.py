@@ -7,11 +7,9 @@ import argparse
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from data_prep import avec, avec_layout, crops, labels, sewa_files, sewa_layout, sewa_report, splits
 from data_prep.options import delay, flag, margin, positive
-from data_prep.record import Face, Plan, Quarantine, Release, Scale, Unrecognised
+from data_prep.record import Face, Picture, Plan, Quarantine, Release, Scale, Unrecognised
 from data_prep.sewa_segment import DIMENSIONS, NAME, RATE
 from data_prep.tree import Tree
 
@@ -84,7 +82,7 @@ def _chosen(tree: Tree, there: Sequence[str], wanted: str) -> str:
     return there[0] if wanted == "auto" else wanted
 
 
-def aspect(pixels: np.ndarray, options: argparse.Namespace) -> float:
+def aspect(picture: Picture, options: argparse.Namespace) -> float:
     """Width of a stored pixel in heights."""
     return 1.0
 

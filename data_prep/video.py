@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from data_prep.archive import is_zip, split
 from data_prep.record import Quarantine
@@ -85,12 +86,14 @@ def frames(data: bytes, *, wanted: Container[int], most: int) -> Iterator[tuple[
         # The format is given, so that no file can pass for a play list that names other files.
         with av.open(io.BytesIO(data), format=_container(data), options=_BOUNDS) as container:
             stream = _stream(container)
+            converter = VideoReformatter()  # one for all frames: setting it up costs more than a conversion
             for index, frame in enumerate(container.decode(stream)):
                 if index >= most:
                     return
                 if frame.width * frame.height > PIXELS:
                     raise Quarantine("img_undecodable", f"frames of {frame.width} x {frame.height} pixels")
-                yield index, frame.to_ndarray(format="rgb24") if index in wanted else None
+                pixels = converter.reformat(frame, format="rgb24").to_ndarray() if index in wanted else None
+                yield index, pixels
     except (av.FFmpegError, IndexError, ValueError, MemoryError) as error:
         text = getattr(error, "strerror", None) or error
         raise Quarantine("img_undecodable", f"the video does not decode: {text}") from None

@@ -4,9 +4,9 @@ Snakemake's own lock is a file that stays behind when a `kill -9` takes the run,
 be removed by hand. The default profile switches it off; this one stands in its place.
 """
 
-import os
-import sys
 from pathlib import Path
+
+from hocp.contracts import locks
 
 _held = []
 
@@ -19,23 +19,9 @@ def hold(folder: str | Path) -> None:
     ValueError
         If another process has it; says which.
     """
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    path = Path(folder) / "hocp.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = path.open("a+")  # closed on exec, so that jobs do not hold it
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
+        _held.append(locks.take(Path(folder) / "hocp.lock"))
+    except locks.Taken as taken:
         raise ValueError(
-            f"another run works in this folder (process {holder}): wait for it, or stop it first"
+            f"another run works in this folder (process {taken.holder}): wait for it, or stop it first"
         ) from None
-    file.truncate(0)
-    file.write(f"{os.getpid()}\n")
-    file.flush()
-    _held.append(file)

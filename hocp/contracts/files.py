@@ -163,7 +163,12 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[s
 
 
 def read_csv(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """Read a CSV written by `write_csv`; every cell is text.
+    """Read a CSV written by `write_csv`; every cell is text. Raises as `csv_rows` does."""
+    return list(csv_rows(path, columns))
+
+
+def csv_rows(path: str | Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Read a CSV row by row, where a list of all rows would be large.
 
     Raises
     ------
@@ -174,9 +179,7 @@ def read_csv(path: str | Path, columns: Sequence[str]) -> list[dict[str, str]]:
         reader = csv.DictReader(file)
         if reader.fieldnames != list(columns):
             raise ValueError(f"{path}: columns are {reader.fieldnames}, expected {list(columns)}")
-        rows = []
         for row in reader:
             if None in row or None in row.values():
                 raise ValueError(f"{path}, line {reader.line_num}: expected {len(columns)} fields, got {row}")
-            rows.append(row)
-    return rows
+            yield row

@@ -132,7 +132,7 @@ def read(path: str | Path) -> list[Item]:
         ``crops.h5``; names file and line.
     """
     items, owners = [], {}
-    for number, row in enumerate(files.read_csv(path, COLUMNS), start=2):
+    for number, row in enumerate(files.csv_rows(path, COLUMNS), start=2):
         try:
             item = Item(**{k: _value(k, v) for k, v in row.items()})
         except ValueError as error:

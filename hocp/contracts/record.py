@@ -72,6 +72,14 @@ COMPARISONS = (
 #: difference of two ways to compute the same, `scale` the largest value, `relative` their ratio.
 IDENTITIES = ("identity", "case", "order", "dtype", "seed", "error", "scale", "relative")
 
+#: One row a stage of data preparation, or of reading for training. `units` images, clips or segments of the
+#: release; `decoded` pictures or video frames; `items` rows of the manifest, or clips; seconds of CPU of all
+#: processes and of the main one; bytes at the peak in memory, of the release, the result, the work folder.
+PREPARATION = (
+    "dataset", "units", "stage", "processes", "decoded", "items", "cpu_s", "main_cpu_s", "wall_s",
+    "peak_bytes", "source_bytes", "out_bytes", "work_bytes", "inodes",
+)  # fmt: skip
+
 #: `frame` is -1 for single images; expressions are -1 where the network predicts or the item has none.
 PREDICTIONS = {
     "item": "U", "clip": "U", "frame": "i4",

@@ -78,7 +78,7 @@ def test_width_and_height_are_not_taken_for_a_corner():
     row = Row("a.png", 2, ("a.png", "60", "20", "40", "30", "", "1", "0", "0"))
     assert row.box() == BOX
     picture = ramp(160, 100)
-    crop = Crop(side=40, preset="box")(picture, row.box())
+    crop = Crop(side=40, preset="box")(Picture(picture), row.box())
     assert np.array_equal(crop[20, :, 0], np.arange(60, 100))
     assert np.array_equal(crop[:, 20, 1], np.arange(15, 55))
     rows, columns = np.nonzero((crop == picture[35, 80]).all(axis=2))
@@ -96,7 +96,7 @@ BEFORE = {
 @pytest.mark.parametrize(("margin", "aspect"), BEFORE)
 def test_crops_are_bit_for_bit_what_they_were(margin, aspect):
     box = Box(97.25, 11.5, 150.75, 88.125)
-    crop = Crop(side=48, margin=margin)(noise(), box, aspect=aspect)
+    crop = Crop(side=48, margin=margin)(Picture(noise()), box, aspect=aspect)
     assert hashlib.sha256(crop.tobytes()).hexdigest() == BEFORE[margin, aspect]
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mini_releases import points, ramp
+from PIL import Image
 
 from data_prep import faces
 from data_prep.record import Box, Quarantine
@@ -53,6 +54,8 @@ def test_crop_of_a_ramp_is_a_ramp(left, top, width, height, margin):
         return
     assert inside.left >= 0 and inside.top >= 0 and inside.right <= 160 and inside.bottom <= 110
     square = faces.square(inside, margin=margin)
+    noise = np.random.default_rng(0).integers(0, 256, (110, 160, 3), np.uint8)
+    assert np.array_equal(faces.cut(noise, square, 24), faces.cut(Image.fromarray(noise), square, 24))
     crop = faces.cut(ramp(160, 110), square, 24).astype(float)
     step = (square.right - square.left) / 24
     centres = square.left + step * (np.arange(24) + 0.5) - 0.5  # pixel i has its centre at i + 0.5

@@ -105,7 +105,8 @@ def test_nothing_or_everything_when_stopped_half_way(tmp_path, monkeypatch, plac
         with pytest.raises(KeyboardInterrupt):
             prepared("sewa", tmp_path / name, "--frame-step", "3")
     assert contents(tmp_path / "a-out") == before
-    assert {path.name for path in tmp_path.iterdir()} == {"b", "a-out"}
+    # What was cropped stays for the next run, beside the result.
+    assert {path.name for path in tmp_path.iterdir()} == {"b", "a-out", "a-out.work", "b-out.work"}
 
 
 def test_an_older_result_is_replaced(tmp_path):

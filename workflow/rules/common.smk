@@ -83,6 +83,7 @@ CLAIMS = "<results>/claims.csv"
 LAYERS = "<results>/bench/layers.json"
 SPEED = "<results>/bench/speed.csv"
 SPEED_TARGETS = "results/targets.yaml"
+PREPARATION = "results/reference/preparation.cpu"
 CONFORMANCE = "<results>/bench/conformance.json"
 #: Committed counts: the full campaigns take minutes, and test the readers rather than a scenario.
 CAMPAIGNS = "results/reference/campaigns.csv"
@@ -120,11 +121,18 @@ def rule_named(name):
     return getattr(rules, name)
 
 
+#: What tables and figures read that no data set went into.
+WITHOUT_DATA = (
+    *("cost", "layers", "speed", "targets", "conformance", "published"),
+    *("preparation", "machine", "ledger", "campaigns", "campaign_facts"),
+)
+
+
 def labels_of(stem, files):
     """Columns of the report's index: what each table or figure is made from."""
-    ours = {"cost", "layers", "speed", "targets", "conformance", "published", "ledger", "campaigns", "campaign_facts"}
-    if set(files) - ours:
+    if set(files) - set(WITHOUT_DATA):
         return {"name": stem, "from": f"{CONFIG['data']['source']} data"}
-    measured = {"layers": "timing", "speed": "timing", "conformance": "probes", "campaigns": "reference"}
+    measured = {"layers": "timing", "speed": "timing", "preparation": "timing", "conformance": "probes",
+                "campaigns": "reference"}  # fmt: skip
     found = next((measured[name] for name in measured if name in files), "formulas" if files else "drawing")
     return {"name": stem, "from": found}

@@ -60,6 +60,9 @@ rule prepare:
         gpu=0,
     params:
         folder=subpath(output.manifest, parent=True),
+        # No output of the rule: it stays when the job fails, and the next one goes on from there.
+        work=lambda wildcards: f"results/{CONFIG['scenario']}/cache/prepare/{wildcards.dataset}",
+        keep="--keep-work" if CONFIG["data"]["prepare"]["keep_work"] else "",
         data=CONFIG["data"]["source"],
         side=CONFIG["data"]["prepare"]["side"],
         options=lambda wildcards: options(CONFIG["data"]["prepare"][wildcards.dataset]),
@@ -67,4 +70,5 @@ rule prepare:
         "Reading, cropping, splitting and packing {wildcards.dataset}"
     shell:
         "python -m data_prep prepare {wildcards.dataset} --source {input.source:q} --out {params.folder:q}"
-        " --data {params.data} --side {params.side} {params.options} --processes {threads} > {log:q} 2>&1"
+        " --data {params.data} --side {params.side} {params.options} --processes {threads}"
+        " --work {params.work:q} {params.keep} > {log:q} 2>&1"

@@ -1,0 +1,217 @@
+"""Data preparation: how quick, how large, beside the decoder's own limit; and projected to the real releases.
+
+``python -m figures.tab_preparation --preparation RECORD.csv --machine RECORD.json --out PREFIX``
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from figures import tables
+from figures.labels import label, ordered
+from figures.tables import Block, Column
+from hocp.contracts import files, record
+
+COLUMNS = ("dataset", "quantity", "cores", "value", "unit", "note")
+#: Pictures or video frames of the real releases, and what they are called.
+REAL = {
+    "affectnet": (450_000, "images"),
+    "afew_va": (30_051, "frames"),
+    "sewa": (500_153, "frames, every fifth kept"),
+}
+CORES = (2, 8, 64)
+_NUMBERS = [name for name in record.PREPARATION if name not in ("dataset", "stage")]
+
+
+class Line(NamedTuple):
+    """A straight line through what was measured at several sizes."""
+
+    start: float
+    slope: float
+
+    def at(self, count: float) -> float:
+        """Value at another size; what a run costs before its first item is not less than nothing."""
+        return max(0.0, self.start) + self.slope * count
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read, fit, project, write."""
+    parser = tables.parser(__doc__)
+    parser.add_argument("--preparation", required=True, metavar="CSV")
+    parser.add_argument("--machine", required=True, metavar="JSON", help="beside the CSV")
+    args = parser.parse_args(argv)
+    rows = read(args.preparation)
+    found = [row for dataset in ordered("datasets", set(rows["dataset"])) for row in describe(rows, dataset)]
+    found += reading(rows)
+    tables.write(args.out, COLUMNS, found, blocks=wide(found, files.read_json(args.machine)))
+
+
+def read(path: str) -> pd.DataFrame:
+    """The record of `python -m tests.prep_bench.run`.
+
+    Raises
+    ------
+    ValueError
+        If a data set has fewer than two sizes: no line goes through one.
+    """
+    rows = pd.DataFrame(files.read_csv(path, record.PREPARATION))
+    rows[_NUMBERS] = rows[_NUMBERS].apply(pd.to_numeric)
+    sizes = rows[rows["stage"] == "prepare"].groupby("dataset")["units"].nunique()
+    if sizes.empty or sizes.min() < 2:
+        raise ValueError(
+            f"{path}: sizes a data set {dict(sizes)}, expected at least two to draw a line through"
+        )
+    return rows
+
+
+def describe(rows: pd.DataFrame, dataset: str) -> Iterator[dict[str, Any]]:
+    """Long form of one data set."""
+    mine = rows[rows["dataset"] == dataset]
+    rate = {stage: _rate(mine, stage) for stage in ("decode", "crop")}
+    one, two = (mine[(mine["stage"] == "prepare") & (mine["processes"] == p)] for p in (1, 2))
+    cpu, wall_one, wall_two = line(one, "cpu_s"), line(one, "wall_s"), line(two, "wall_s")
+    serial = max(0.0, line(two, "main_cpu_s").slope)  # of too small sizes noise can make it negative
+    work = line(two, "cpu_s").slope - serial
+    quantities = [
+        ("decoding only", 1, rate["decode"], "1/s", "per core"),
+        ("decoding and crop", 1, rate["crop"], "1/s", "per core"),
+        ("whole", 1, 1 / cpu.slope, "1/s", "per core"),
+        ("share of limit", 1, 1 / cpu.slope / rate["decode"], "", ""),
+        ("efficiency", 2, wall_one.slope / (2 * wall_two.slope), "", "of two processes"),
+        ("serial part", "", 1e3 * serial, "ms", "an item, in the main process"),
+    ]
+    count, what = REAL[dataset]
+    quantities += [("real", "", count, what, "")]
+    quantities += [
+        ("time", cores, (max(0, wall_two.start) + count * (serial + work / cores)) / 3600, "h", "projected")
+        for cores in CORES
+    ]
+    quantities += [
+        ("result", "", line(one, "out_bytes").at(count) / 1e9, "GB", "projected"),
+        ("work folder", "", line(one, "work_bytes").at(count) / 1e9, "GB", "projected; until the end"),
+        ("inodes", "", round(line(one, "inodes").at(count)), "", "projected"),
+        ("peak memory", 1, one["peak_bytes"].max() / 1e6, "MB", "measured, one process, largest size"),
+    ]
+    for quantity, cores, value, unit, note in quantities:
+        yield {"dataset": dataset, "quantity": quantity, "cores": cores, "value": f"{value:.6g}",
+               "unit": unit, "note": note}  # fmt: skip
+
+
+def line(rows: pd.DataFrame, column: str) -> Line:
+    """Least squares through a column, over pictures or video frames."""
+    slope, start = np.polyfit(rows["decoded"], rows[column], 1)
+    return Line(float(start), float(slope))
+
+
+def _rate(rows: pd.DataFrame, stage: str) -> float:
+    (found,) = rows[rows["stage"] == stage].to_dict("records")
+    return found["decoded"] / found["cpu_s"]
+
+
+def reading(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Clips a second that training reads, and that the network takes."""
+    for stage in ("read file", "read memory", "train"):
+        for row in rows[rows["stage"] == stage].to_dict("records"):
+            yield {"dataset": row["dataset"], "quantity": stage, "cores": int(row["processes"]),
+                   "value": f"{row['items'] / row['wall_s']:.6g}", "unit": "clips/s", "note": ""}  # fmt: skip
+
+
+def wide(found: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> list[Block]:
+    """Measured, projected, and read for training."""
+    cells = {(row["dataset"], row["quantity"], row["cores"]): float(row["value"]) for row in found}
+    datasets = ordered("datasets", {row["dataset"] for row in found if row["quantity"] == "whole"})
+    return [_measured(cells, datasets, machine), _projected(cells, datasets), *_reading(cells)]
+
+
+Cells = Mapping[tuple[str, str, Any], float]
+
+
+def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any]) -> Block:
+    columns = [Column(name="")]
+    columns += [
+        Column(name=name, group="Per second and core", align="r")
+        for name in ("decoding only", "decoding and crop", "whole")
+    ]
+    columns += [
+        Column(name=name, align="r")
+        for name in ("share of the decoder's limit", "efficiency of 2 processes", "serial, ms an item")
+    ]
+    body = [
+        [
+            label("datasets", d).name,
+            *(f"{cells[d, name, 1]:.0f}" for name in ("decoding only", "decoding and crop", "whole")),
+            f"{100 * cells[d, 'share of limit', 1]:.0f} %",
+            f"{100 * cells[d, 'efficiency', 2]:.0f} %",
+            f"{cells[d, 'serial part', '']:.2f}",
+        ]
+        for d in datasets
+    ]
+    libraries = ", ".join(f"{name} {number}" for name, number in machine["libraries"].items())
+    notes = [
+        "Generated data. Images, or frames of videos, a second of CPU. Whole: reading, hashing, decoding, "
+        "crop, work folder, HDF5, manifest; the slope over three sizes, without the start. Pictures as "
+        "large as in the real releases, in pixels and in bytes.",
+        f"{machine['processor']}, {machine['cores']} cores; {libraries}; crops of {machine['side']} pixels.",
+    ]
+    if machine.get("size", "full") != "full":
+        notes.append(
+            f"Provisional: a {machine['size']} run, on a machine that was not idle. Rates are rough, above "
+            "all of two processes, and so is what is projected from them."
+        )
+    return Block(title="Speed of data preparation", columns=columns, rows=body, notes=notes)
+
+
+def _projected(cells: Cells, datasets: Sequence[str]) -> Block:
+    columns = [Column(name=""), Column(name="items", align="r")]
+    columns += [Column(name=f"{c} cores", group="Hours", align="r") for c in CORES]
+    columns += [Column(name=name, group="GB on the disk", align="r") for name in ("result", "work folder")]
+    columns += [Column(name="inodes", align="r"), Column(name="peak memory so far, MB", align="r")]
+    body = [
+        [
+            label("datasets", d).name,
+            f"{cells[d, 'real', '']:.0f} {REAL[d][1]}",
+            *(f"{cells[d, 'time', c]:.2f}" for c in CORES),
+            *(f"{cells[d, name, '']:.1f}" for name in ("result", "work folder")),
+            f"{cells[d, 'inodes', '']:.0f}",
+            f"{cells[d, 'peak memory', 1]:.0f}",
+        ]
+        for d in datasets
+    ]
+    notes = [
+        "Projected, not measured: a line through three sizes. Time by Amdahl's law: the main process's "
+        "seconds an item, which do not shrink, and those of the others divided by the cores, measured with "
+        "two processes; disks as quick as this machine's cache. The work folder is gone at the end.",
+        "Peak memory is the largest that was measured, in one process; how it grows with the rows is told by "
+        "tests.prep_bench.memory.",
+    ]
+    return Block(title="Projected to the real releases", columns=columns, rows=body, notes=notes)
+
+
+def _reading(cells: Cells) -> Iterator[Block]:
+    """Clips a second; nothing where none was read."""
+    for (dataset, quantity, cores), value in cells.items():
+        if quantity != "train":
+            continue
+        file, memory = (cells[dataset, f"read {where}", cores] for where in ("file", "memory"))
+        columns = [
+            Column(name=""),
+            Column(name="clips a second", align="r"),
+            Column(name="of need", align="r"),
+        ]
+        body = [
+            ["Read from the file", f"{file:.0f}", f"{file / value:.0f} times"],
+            ["Read from memory", f"{memory:.0f}", f"{memory / value:.0f} times"],
+            ["HO-CP ResNet-18 3-D, forward and backward", f"{value:.2f}", ""],
+        ]
+        notes = [
+            f"{label('datasets', dataset).name}; windows of 16 frames of 112 pixels, drawn at random. "
+            f"The network has the paper's size and {cores} cores of this machine. What a GPU would need was "
+            "not measured."
+        ]
+        yield Block(title="Reading for training", columns=columns, rows=body, notes=notes)
+
+
+if __name__ == "__main__":
+    main()

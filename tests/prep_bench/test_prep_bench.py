@@ -1,0 +1,70 @@
+"""The benchmark's releases are read as real ones are, and a small run of it makes the table."""
+
+import hashlib
+import io
+
+import numpy as np
+from PIL import Image
+
+from data_prep.prepare import READERS, prepare
+from figures import tab_preparation
+from hocp.contracts import files, record
+from tests.prep_bench import releases, run, stages
+from tests.prep_bench.sizes import SIZES
+
+
+def test_copies_differ_for_a_hash_and_not_for_a_decoder(tmp_path):
+    releases.affectnet(tmp_path, 20, "gate")
+    data = [path.read_bytes() for path in sorted(tmp_path.rglob("*.jpg"))]
+    assert len({hashlib.sha256(one).digest() for one in data}) == 20
+    pixels = [np.asarray(Image.open(io.BytesIO(one))) for one in data]
+    assert np.array_equal(pixels[3], pixels[11]) and not np.array_equal(pixels[3], pixels[4])
+
+
+def test_every_copy_is_usable(tmp_path):
+    for dataset, count in (("affectnet", 120), ("sewa", 4)):
+        source, out = tmp_path / dataset, tmp_path / f"{dataset}.out"
+        releases.make(dataset, source, count, "gate")
+        options = _options(dataset)
+        facts = prepare(dataset, source, out=out, data="generated", side=16, options=options)
+        assert set(facts.counts) == {"ok"}
+        if dataset == "affectnet":
+            assert facts.counts == {"ok": 120}
+        else:  # lengths vary by a fifth
+            assert 4 * 48 <= 5 * facts.counts["ok"] <= 4 * 75
+        measured = {row["stage"]: row for row in stages.measure(dataset, source, tmp_path)}
+        assert list(measured) == ["decode", "crop", "encode"]
+        assert measured["decode"]["decoded"] == measured["crop"]["decoded"]
+        assert all(row["cpu_s"] > 0 for row in measured.values())
+
+
+def _options(dataset):
+    import argparse
+
+    parser = argparse.ArgumentParser()
+    READERS[dataset].add_options(parser)
+    return parser.parse_args([])
+
+
+def test_a_small_run_makes_the_table(tmp_path):
+    csv = tmp_path / "p.csv"
+    run.main(["--size", "gate", "--datasets", "afew_va", "--out", str(csv)])
+    rows = files.read_csv(csv, record.PREPARATION)
+    whole = [row for row in rows if row["stage"] == "prepare"]
+    assert [(int(row["units"]), int(row["processes"])) for row in whole] == [
+        (units, processes) for units in SIZES["gate"]["afew_va"] for processes in (1, 2)
+    ]
+    for row in whole:
+        assert int(row["decoded"]) == int(row["items"]) == 6 * int(row["units"])
+        assert float(row["cpu_s"]) > float(row["main_cpu_s"]) - 1e-9 > 0 and int(row["peak_bytes"]) > 30e6
+        assert (
+            int(row["inodes"]) == 2 + 3 + 1
+        )  # two folders, three files of the result, one of the work folder
+        crops = 3 * 112 * 112 * int(row["items"])
+        assert min(int(row["out_bytes"]), int(row["work_bytes"])) > crops
+    assert {row["stage"] for row in rows} >= {"read file", "read memory", "train"}
+    tab_preparation.main(
+        ["--preparation", str(csv), "--machine", str(csv.with_suffix(".json")), "--out", str(tmp_path / "t")]
+    )
+    text = (tmp_path / "t.md").read_text()
+    assert "AFEW-VA" in text and "30051 frames" in text and "Read from the file" in text
