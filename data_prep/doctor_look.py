@@ -164,7 +164,7 @@ def _decoded(
     seen: Look, units: Iterable[Any], read: Decode, watch: Callable[[Face], None], processes: int
 ) -> Iterator[Face]:
     """Decode units, and find content that stands twice in them."""
-    for found in results(read, units, processes=processes):
+    for _, (found,) in results(read, ((None, [unit]) for unit in units), processes=processes):
         seen.units += 1
         for face in found:
             try:

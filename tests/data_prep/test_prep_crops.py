@@ -15,7 +15,7 @@ from data_prep.crops import Crop
 from data_prep.lookalike.dynamics import act, draw_subject, feel
 from data_prep.lookalike.geometry import WITHOUT_JAW_AND_INNER_CORNERS, project, solid_landmarks, turn
 from data_prep.lookalike.identity import draw_identity
-from data_prep.record import Box
+from data_prep.record import Box, Picture
 from data_prep.resizers import RESIZERS, resize
 from hocp.contracts import manifest
 

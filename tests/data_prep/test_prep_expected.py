@@ -35,7 +35,7 @@ def test_every_number_has_a_source_that_the_page_explains():
 
 
 def release(name: str, units=(), **counts: int) -> Release:
-    return Release(name, list(units), [], [], Matched(counts=counts))
+    return Release(name, list(units), [], [], matched=Matched(counts=counts))
 
 
 def test_rows_are_counted_by_part_and_class():

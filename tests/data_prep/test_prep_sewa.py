@@ -257,14 +257,15 @@ def test_each_modality_is_read_where_all_three_are_there(tmp_path, modality):
 def test_forms_of_the_video(tmp_path, form):
     names = sewa(tmp_path / "a")
     expected = prepared("sewa", tmp_path / "a")
-    for name in names:
+    for mark, name in enumerate(names):
         home = tmp_path / "a" / name
+        another = video(21, form="mp4", mark=mark)
         film = (home / f"{name}.avi").read_bytes()
         (home / f"{name}.avi").unlink()
         if form == "-Video.zip":
             pack_zip(home, f"{name}-Video.zip", {f"{name}.avi": film})
         else:
-            write(home, name + form.format(name=name), video(21, form="mp4") if form == ".mp4" else film)
+            write(home, name + form.format(name=name), another if form == ".mp4" else film)
     found = prepared("sewa", tmp_path / "a")
     assert {key: (item.status, item.note) for key, item in found.items()} == dict.fromkeys(
         expected, ("ok", "")
