@@ -132,8 +132,8 @@ class Face:
         return self
 
     def remark(self, note: str) -> None:
-        """Add to the note."""
-        self.note = "; ".join(filter(None, (self.note, note)))
+        """Add to the note, in one line whatever a parser has put into its message."""
+        self.note = "; ".join(filter(None, (self.note, " ".join(note.split()))))
 
 
 class Unrecognised(ValueError):

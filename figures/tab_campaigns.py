@@ -62,7 +62,8 @@ def total(rows: Iterable[Row], column: str) -> int:
 def summary(rows: Sequence[Row], facts: Mapping[str, Any]) -> Block:
     """One row a campaign, all of them last."""
     heads = ("Kinds", "Cases", "Failures", "Peak memory, MB", "Seconds")
-    columns = [Column(name="Campaign"), Column(name="of"), *(Column(name=head, align="r") for head in heads)]
+    columns = [Column(name="Campaign"), Column(name="Input")]
+    columns += [Column(name=head, align="r") for head in heads]
     cells = [[fault, part[0]["title"], *_sums(part)] for fault, part in _parts(rows).items()]
     cells.append(["All", "", *_sums(rows)])
     return Block(title="Fault campaigns", columns=columns, rows=cells, notes=_notes(facts.values()))

@@ -126,7 +126,7 @@ def as_folder(folder: Path, name: str) -> str:
 
 def as_item(folder: Path, name: str) -> str:
     """An image of that name, in a list."""
-    mini.affectnet_2017(folder / "raw", images=12, held=4)
+    mini.affectnet_2017(folder / "raw", images=6, held=2)
     images, lists = folder / "raw/Manually_Annotated_Images/1", folder / "raw/Manually_Annotated_file_lists"
     images.mkdir(exist_ok=True)
     (images / name).write_bytes(mini.encode(mini.ramp(blue=99)))
