@@ -98,8 +98,10 @@ def repeats(options: argparse.Namespace) -> Callable[[Face], None]:
     first: dict[str, Face] = {}
 
     def watch(face: Face) -> None:
-        crop = hashlib.sha256(face.crop.tobytes()).hexdigest()
-        for what, content in (("file content", face.content), ("crop", crop)):
+        known = {"file content": face.content}
+        if face.crop is not None:  # `doctor` cuts none
+            known["crop"] = hashlib.sha256(face.crop.tobytes()).hexdigest()
+        for what, content in known.items():
             seen = first.setdefault(content, face)
             if (seen.source, seen.part) != (face.source, face.part):
                 raise Quarantine("dup_content", f"the same {what} as {seen.item}")

@@ -42,6 +42,7 @@ CONSEQUENCES: dict[str, str] = {
     "class_excluded": (
         "Without a usable face by the publisher's own label; comparable with work on eight classes."
     ),
+    "rule_excluded": "Left out by the cleaning that was chosen; comparable only with work that cleans alike.",
     "box_clamped": "The box is cut at the border of the image; only these crops may differ slightly.",
     "img_mode_converted": (
         "Grey, palette, alpha and CMYK images become RGB, as every loader does; comparable."

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from data_prep import faces, images
-from data_prep.prepare import READERS, Work
+from data_prep.cropping import Cropper
+from data_prep.inventory import Traced
+from data_prep.prepare import READERS
 from data_prep.record import Box, Face, Quarantine
 from data_prep.tree import Tree
 from hocp.contracts.manifest import STATUSES, USABLE
@@ -23,8 +25,8 @@ def of_release(dataset: str, folder: Path, *texts: str) -> str:
     try:
         tree = Tree(folder)
         release = READERS[dataset].locate(tree, chosen)
-        work = Work(dataset, tree, chosen, SIDE)
-        found = [sound(face) for unit in release.units for face in work(unit)]
+        crop = Cropper(Traced(folder), chosen, SIDE, READERS[dataset].aspect)
+        found = [sound(face) for unit in release.units for face in crop(unit).faces]
     except (ValueError, FileNotFoundError) as error:
         return refused(error)
     return "+".join(sorted({face.status for face in found})) or "nothing"

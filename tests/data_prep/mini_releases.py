@@ -237,7 +237,7 @@ def video(
         for index in range(frames):
             picture = ramp(width, height, blue=slope * index % 256)
             if hue:
-                picture[16:32, 80:96] = [hue >> shift & 255 for shift in (0, 8, 16)]
+                picture[16:32, 96:112] = [hue >> shift & 255 for shift in (0, 8, 16)]
             if mark:
                 picture[24:28, 60 + 3 * mark : 64 + 3 * mark, 0] = 255
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
