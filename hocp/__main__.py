@@ -14,6 +14,9 @@ COMMANDS = {
     "train": ("hocp.learning.train_command", "train one run from its specification"),
     "evaluate": ("hocp.learning.evaluate_command", "predict the test part of a run and write its record"),
     "score": ("hocp.learning.score_command", "all runs' metrics in one tidy table"),
+    "conventions": ("hocp.statistics.conventions_command", "all runs under every convention of metrics"),
+    "uncertainty": ("hocp.statistics.uncertainty_command", "intervals of all numbers, tests between methods"),
+    "controls": ("hocp.statistics.controls_command", "what constant and permuted predictions reach"),
     "gpu-check": ("hocp.learning.gpu_command", "networks on a GPU against CPU float64"),
     "gpu-bench": ("hocp.learning.gpu_bench_command", "layers and networks on a GPU against cuDNN's, timed"),
 }

@@ -13,6 +13,7 @@ LIGHT = [
     "hocp",
     "hocp.__main__",
     *(f"hocp.contracts.{path.stem}" for path in sorted((ROOT / "hocp/contracts").glob("[a-z]*.py"))),
+    *(f"hocp.statistics.{path.stem}" for path in sorted((ROOT / "hocp/statistics").glob("[a-z]*.py"))),
     *(f"data_prep.{path.stem}" for path in sorted((ROOT / "data_prep").glob("[a-z]*.py"))),
     "data_prep.__main__",
     "data_prep.lookalike.cli",

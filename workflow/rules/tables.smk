@@ -1,10 +1,15 @@
 # One rule a table; its name is that of its module, of its files and of its caption.
 
+#: What a table of valence and arousal reads.
+EMOTION = {"runs": RUNS, "published": PUBLISHED, "intervals": INTERVALS, "controls": CONTROLS}
+
 #: Table -> what it reads, each file under the name of the option that takes it.
 TABLES = {
-    "tab_affectnet": {"runs": RUNS, "published": PUBLISHED},
-    "tab_sewa": {"runs": RUNS, "published": PUBLISHED},
-    "tab_afew_va": {"runs": RUNS, "published": PUBLISHED},
+    "tab_affectnet": EMOTION,
+    "tab_sewa": EMOTION,
+    "tab_afew_va": EMOTION,
+    "tab_comparisons": {"comparisons": COMPARISONS},
+    "tab_conventions": {"conventions": CONVENTIONS},
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
     "tab_cifar": {"cost": COST, "published": PUBLISHED},
     "tab_layers": {"layers": LAYERS},
