@@ -120,8 +120,8 @@ def _cell(index: Index, line: Line, dimension: str, metric: str) -> dict[str, st
     """Mean over seeds of one number; None where the convention changes nothing of the metric."""
     if metric not in line.metrics:
         return None
-    rows = index.get(line.choice.key(line.instead.get(metric, metric), dimension))
-    if not rows:  # every unit has a value, so the policy changes nothing
+    rows = _rows(index, line.choice, line.instead.get(metric, metric), dimension)
+    if not rows:
         return None
     lost = next((row for row in rows if not row["value"]), None)
     first = rows[0]
@@ -132,6 +132,14 @@ def _cell(index: Index, line: Line, dimension: str, metric: str) -> dict[str, st
         "seeds": str(len(rows)),
         "reason": lost["reason"] if lost else "",
     }
+
+
+def _rows(index: Index, choice: Choice, metric: str, dimension: str) -> Sequence[Mapping[str, str]]:
+    """One row a seed; none where every unit of every seed has a value, so that the policy changes nothing."""
+    rows = index.get(choice.key(metric, dimension), [])
+    usual = index[choice._replace(policy="excluded").key(metric, dimension)] if rows else []
+    treated = {row["seed"]: row for row in rows}
+    return [treated.get(row["seed"], row) for row in usual]
 
 
 def long(rows: Sequence[Mapping[str, str]]) -> Iterator[dict[str, str]]:

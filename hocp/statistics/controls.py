@@ -93,4 +93,4 @@ def _ceilings(key: Mapping[str, Any], statement: Mapping[str, Any] | None) -> It
             continue
         value = statement["ceilings"][key["dimension"]][kind]
         why = statement["ceilings"].get("no_temporal", "not computed")
-        yield {**key, **cells, "value": None if value is None else f"{value:.6f}", "reason": "" if value else why}
+        yield {**key, **cells, "value": None if value is None else f"{value:.6f}", "reason": why if value is None else ""}

@@ -64,7 +64,7 @@ def _subnormal(random: np.random.Generator) -> Pairs:
 
 def _huge(random: np.random.Generator) -> Pairs:
     n = int(random.integers(2, 20))
-    return random.uniform(-1.7e308, 1.7e308, n), random.uniform(-1.7e308, 1.7e308, n)
+    return random.uniform(-1, 1, n) * 1.7e308, random.uniform(-1, 1, n) * 1.7e308
 
 
 def _ranges(random: np.random.Generator) -> Pairs:

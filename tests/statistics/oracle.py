@@ -60,7 +60,7 @@ def neighbours(value: float) -> tuple[Fraction, Fraction]:
     sides = []
     for end in (-math.inf, math.inf):
         other = math.nextafter(value, end)
-        step = Fraction(other) - Fraction(value) if math.isfinite(other) else Fraction(2) ** 970
+        step = Fraction(other) - Fraction(value) if math.isfinite(other) else Fraction(math.copysign(2.0**971, end))
         sides.append(Fraction(value) + step / 2)
     return sides[0], sides[1]
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from hocp.statistics import bootstrap, clusters, measures, permutation
 from hocp.statistics.exact import Sums
-from tests.statistics import coverage
+from tests.statistics import interval_coverage as coverage
 from tests.statistics.made import clips
 
 RANDOM = np.random.default_rng
@@ -46,7 +46,7 @@ def test_the_interval_is_scipy_s(metric):
     compute = clusters.METRICS[metric]
 
     def statistic(index, axis=-1):
-        return compute(table[index].sum(axis=-2))
+        return compute(table[index.astype(int)].sum(axis=-2))
 
     for method in ("BCa", "percentile"):
         theirs = stats.bootstrap((np.arange(15),), statistic, method=method, n_resamples=999, rng=RANDOM(3))
@@ -62,7 +62,7 @@ def test_the_interval_is_scipy_s(metric):
 def test_the_interval_by_our_draws_is_near_scipy_s():
     table = clusters.table(*arrays(count=30), clusters=30)
     theirs = stats.bootstrap(
-        (np.arange(30),), lambda index, axis=-1: clusters.ccc(table[index].sum(-2)), n_resamples=4000, rng=RANDOM(4)
+        (np.arange(30),), lambda index, axis=-1: clusters.ccc(table[index.astype(int)].sum(-2)), n_resamples=4000, rng=RANDOM(4)
     ).confidence_interval
     drawn = clusters.ccc(bootstrap.resampled(table, resamples=4000, random=RANDOM(5)))
     ours = bootstrap.bca(float(clusters.ccc(table.sum(0))), drawn, clusters.ccc(bootstrap.left_out(table)), level=0.95)
@@ -102,7 +102,7 @@ def test_seeds_widen_the_interval():
 
 
 def test_coverage_in_small():
-    """At larger size: results/reference/coverage.csv."""
+    """At larger size: results/reference/interval_coverage.csv."""
     for count, seeds, least in ((25, 1, 0.87), (60, 3, 0.8)):
         for row in coverage.coverage(count, seeds, trials=150, resamples=400):
             assert least <= row["held"] <= 0.995, row
@@ -131,7 +131,7 @@ def test_p_is_scipy_s_over_all_swaps(metric):
     ways, every = permutation.swaps(7, permutations=1000, random=RANDOM(0))
     assert every and len(ways) == 2**7
     theirs = stats.permutation_test(
-        (np.arange(7), np.arange(7, 14)), lambda a, b: compute(both[a].sum(0)) - compute(both[b].sum(0)),
+        (np.arange(7), np.arange(7, 14)), lambda a, b: compute(both[a.astype(int)].sum(0)) - compute(both[b.astype(int)].sum(0)),
         permutation_type="samples", n_resamples=np.inf,
     )  # fmt: skip
     assert permutation.p_value(first, second, compute, ways, every=every) == pytest.approx(theirs.pvalue)

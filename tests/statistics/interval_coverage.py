@@ -1,6 +1,6 @@
 """How often intervals hold the true value: concordance of simulated clips, whose truth is known in closed form.
 
-    python -m tests.statistics.coverage --trials 2000 --out results/reference/coverage.csv
+    python -m tests.statistics.interval_coverage --trials 2000 --out results/reference/interval_coverage.csv
 
 Clips have a mood of their own and are predicted with an error of their own; networks of several seeds have
 offsets of their own. An interval of 95 % should hold the concordance of the population in 95 % of the trials.
