@@ -196,7 +196,9 @@ def wide(
         for method in dict.fromkeys(row["method"] for row in of_setting):
             body += _lines([row for row in of_setting if row["method"] == method])
     title = f"{label('datasets', dataset).name}: valence and arousal"
-    return Block(title=title, columns=columns, rows=body, notes=_notes(rows, known, uncertain.said(intervals)))
+    return Block(
+        title=title, columns=columns, rows=body, notes=_notes(rows, known, uncertain.said(intervals))
+    )
 
 
 CONTROL = "control"

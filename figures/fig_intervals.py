@@ -1,6 +1,7 @@
 """How sure the concordances are: seeds as points, intervals over people or clips, chance and ceilings.
 
-``python -m figures.fig_intervals --runs RUNS.csv --intervals INTERVALS.csv --controls CONTROLS.csv --out PREFIX``
+``python -m figures.fig_intervals --runs RUNS.csv --intervals INTERVALS.csv --controls CONTROLS.csv
+--out PREFIX``
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,7 @@ from hocp.contracts import published
 LINES = ("permuted", "ceiling_static", "ceiling_temporal")
 PUBLISHED = "published"
 
-#: Data set -> its intervals; data set -> rows of its controls; (data set, method, dimension) -> published value.
+#: Data set -> its intervals; data set -> rows of its controls; data set, method, dimension -> published.
 Intervals = Mapping[str, Mapping[uncertain.Key, Interval]]
 Controls = Mapping[str, Sequence[Mapping[str, str]]]
 Printed = Mapping[tuple[str, str, str], float]
@@ -80,8 +81,17 @@ def _method(axes: Axes, place: int, method: str, rows: pd.DataFrame, found: Inte
         axes.plot([found.low, found.high], [place] * 2, color=look.colour, lw=1.4, solid_capstyle="butt",
                   label=f"{method}:interval")  # fmt: skip
     if len(values) > 1:
-        axes.plot(values, [place] * len(values), ls="none", marker="|", color=style.INK, ms=5, mew=0.6, zorder=4,
-                  label=f"{method}:seeds")  # fmt: skip
+        axes.plot(
+            values,
+            [place] * len(values),
+            ls="none",
+            marker="|",
+            color=style.INK,
+            ms=5,
+            mew=0.6,
+            zorder=4,
+            label=f"{method}:seeds",
+        )
     axes.plot([values.mean()], [place], ls="none", marker=look.marker, color=look.colour, ms=5, zorder=3,
               label=f"{method}:mean")  # fmt: skip
 
@@ -95,9 +105,19 @@ def _published(axes: Axes, place: int, value: float | None) -> None:
 def _controls(axes: Axes, rows: Sequence[Mapping[str, str]], dimension: str) -> None:
     """Chance and ceilings as vertical lines."""
     for row in rows:
-        if row["method"] in LINES and (row["dimension"], row["metric"]) == (dimension, METRIC) and row["value"]:
-            axes.axvline(float(row["value"]), color=style.FAINT, lw=0.8, ls=label("controls", row["method"]).line,
-                         zorder=0, label=row["method"])  # fmt: skip
+        if (
+            row["method"] in LINES
+            and (row["dimension"], row["metric"]) == (dimension, METRIC)
+            and row["value"]
+        ):
+            axes.axvline(
+                float(row["value"]),
+                color=style.FAINT,
+                lw=0.8,
+                ls=label("controls", row["method"]).line,
+                zorder=0,
+                label=row["method"],
+            )
 
 
 def _legend(figure: Figure, runs: pd.DataFrame, controls: Controls, data: str) -> None:
@@ -109,11 +129,19 @@ def _legend(figure: Figure, runs: pd.DataFrame, controls: Controls, data: str) -
         handles.append(
             Line2D([], [], ls="none", marker="D", mfc=style.PAPER, mec=style.INK, ms=4.5, label="published")
         )
-    present = {row["method"] for rows in controls.values() for row in rows if row["value"] and row["metric"] == METRIC}
+    present = {
+        row["method"]
+        for rows in controls.values()
+        for row in rows
+        if row["value"] and row["metric"] == METRIC
+    }
     handles += [
-        Line2D([], [], color=grey, lw=0.8, ls=label("controls", name).line, label=label("controls", name).short)
-        for name in LINES if name in present
-    ]  # fmt: skip
+        Line2D(
+            [], [], color=grey, lw=0.8, ls=label("controls", name).line, label=label("controls", name).short
+        )
+        for name in LINES
+        if name in present
+    ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
 
 

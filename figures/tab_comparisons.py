@@ -37,9 +37,7 @@ def wide(rows: Rows) -> Block:
     columns = [Column(name="Method"), Column(name="minus")]
     for dimension in DIMENSIONS:
         group = label("dimensions", dimension).name
-        columns += [
-            Column(name=name, group=group, align="r") for name in ("difference", "p", "p, adjusted")
-        ]
+        columns += [Column(name=name, group=group, align="r") for name in ("difference", "p", "p, adjusted")]
     body: list[list[str]] = []
     for family in (name for name in labels("families") if any(row["family"] == name for row in shown)):
         body.append([label("families", family).name])
@@ -76,9 +74,9 @@ def _notes(shown: Rows, unit: str) -> list[str]:
     seeds = max((int(row["seeds"]) for row in shown if row["seeds"]), default=0)
     drawn = f"{', '.join(counts)} {UNITS[unit]}" + (" and seeds" if seeds > 1 else "")
     return [
-        f"In brackets: intervals for which {drawn} are drawn anew with replacement, the same ones for both methods. "
-        f"p: how often a difference this large arises when the two methods' predictions are swapped for whole "
-        f"{UNITS[unit]} at random. Adjusted (Holm) for all comparisons of CCC under one question.",
+        f"In brackets: intervals for which {drawn} are drawn anew with replacement, the same ones for both "
+        "methods. p: how often a difference this large arises when the two methods' predictions are swapped "
+        f"for whole {UNITS[unit]} at random. Adjusted (Holm) for all comparisons of CCC under one question.",
         *(["One seed: another training run may give another difference."] if seeds == 1 else []),
     ]
 

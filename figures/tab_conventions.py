@@ -16,9 +16,20 @@ from hocp.contracts import files, record
 from hocp.contracts.published import DIMENSIONS, METRICS
 
 COLUMNS = (
-    "dataset", "method", "section", "convention", "dimension", "metric", "value", "seeds", "units", "undefined",
-    "missing", "data", "reason",
-)  # fmt: skip
+    "dataset",
+    "method",
+    "section",
+    "convention",
+    "dimension",
+    "metric",
+    "value",
+    "seeds",
+    "units",
+    "undefined",
+    "missing",
+    "data",
+    "reason",
+)
 
 #: The method that is shown: the first of these that was run.
 METHODS = ("hocp_transduction", "hocp")
@@ -61,7 +72,9 @@ Index = Mapping[tuple[str, ...], Sequence[Mapping[str, str]]]
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, choose, write."""
     parser = tables.parser(__doc__)
-    parser.add_argument("--conventions", required=True, metavar="CSV", help="all conventions (hocp conventions)")
+    parser.add_argument(
+        "--conventions", required=True, metavar="CSV", help="all conventions (hocp conventions)"
+    )
     args = parser.parse_args(argv)
     shown = list(read(args.conventions))
     rows = [row for group in shown for row in long(group)]
@@ -78,9 +91,11 @@ def read(path: str | Path) -> Iterator[list[dict[str, str]]]:
 
 
 def lines(aggregations: Sequence[str]) -> Iterator[Line]:
-    """Lines for a data set whose means can be taken over `aggregations`: one axis at a time, and the short units."""
+    """Lines for a data set whose means can be taken over `aggregations`: one axis at a time; short units."""
     yield Line("As in the other tables", "all frames together, over n, zero a sign, as predicted", Choice())
-    yield Line("As in the other tables", "mean squared error, without the root", Choice(), ["rmse"], {"rmse": "mse"})
+    yield Line(
+        "As in the other tables", "mean squared error, without the root", Choice(), ["rmse"], {"rmse": "mse"}
+    )
     for name in _others("variances"):
         yield Line("Variance", _name("variances", name), Choice(variance=name), CORRELATIONS)
     means = [name for name in labels("aggregations") if name in aggregations and name != "pooled"]
@@ -88,11 +103,19 @@ def lines(aggregations: Sequence[str]) -> Iterator[Line]:
         yield Line("Average", _name("aggregations", name), Choice(aggregation=name))
     short = next(name for name in ("window16_mean", "batch32_mean") if name in aggregations)
     for name in _others("variances"):
-        yield Line(f"Variance, {_name('aggregations', short)}", _name("variances", name),
-                   Choice(aggregation=short, variance=name), CORRELATIONS)  # fmt: skip
+        yield Line(
+            f"Variance, {_name('aggregations', short)}",
+            _name("variances", name),
+            Choice(aggregation=short, variance=name),
+            CORRELATIONS,
+        )
     for name in _others("policies"):
-        yield Line(f"Units without a value, {_name('aggregations', short)}", _name("policies", name),
-                   Choice(aggregation=short, policy=name), CORRELATIONS)  # fmt: skip
+        yield Line(
+            f"Units without a value, {_name('aggregations', short)}",
+            _name("policies", name),
+            Choice(aggregation=short, policy=name),
+            CORRELATIONS,
+        )
     for name in _others("signs"):
         yield Line("Sign agreement", _name("signs", name), Choice(sign=name), ["sagr"])
     for name in _others("processing"):
@@ -177,7 +200,8 @@ def wide(rows: Sequence[Mapping[str, str]]) -> Block:
         body += [[line.section]] * (line.section != section)
         section = line.section
         body.append([line.words, *(_shown(cell) for cell in cells), *_units(line, present)])
-    title = f"{label('datasets', first['dataset']).name}, {label('methods', first['method']).name}, {first['data']} data"
+    names = label("datasets", first["dataset"]).name, label("methods", first["method"]).name
+    title = f"{', '.join(names)}, {first['data']} data"
     return Block(title=title, columns=columns, rows=body, notes=_notes(index, rows))
 
 
@@ -196,7 +220,8 @@ def _notes(index: Index, rows: Sequence[Mapping[str, str]]) -> list[str]:
     notes = []
     for dimension in DIMENSIONS:
         strict, dropped = (
-            int(index[Choice(sign=sign).key("sagr", dimension)][0]["n"]) for sign in ("strict", "zeros_dropped")
+            int(index[Choice(sign=sign).key("sagr", dimension)][0]["n"])
+            for sign in ("strict", "zeros_dropped")
         )
         notes.append(f"{100 * (strict - dropped) / strict:.1f} % of the labels of {dimension} are exactly 0")
     missing = max(int(row["missing"]) for row in rows)
@@ -204,8 +229,8 @@ def _notes(index: Index, rows: Sequence[Mapping[str, str]]) -> list[str]:
     return [
         f"The same predictions in every line. {'; '.join(notes)}. "
         f"Items without a prediction, scored with the mean of the training labels: {missing} of {strict}.",
-        "Units without a value: predictions or labels do not vary in them; unless a line says otherwise they are "
-        "left out of PCC and CCC. An empty cell: the convention does not touch that metric."
+        "Units without a value: predictions or labels do not vary in them; unless a line says otherwise they "
+        "are left out of PCC and CCC. An empty cell: the convention does not touch that metric."
         + (f" Means over {seeds} seeds." if seeds > 1 else ""),
     ]
 

@@ -28,7 +28,7 @@ class Interval(NamedTuple):
 
 
 def read_intervals(path: str | Path | None, dataset: str) -> dict[Key, Interval]:
-    """Method, dimension, metric -> interval over people, or over clips or images where people are not known."""
+    """Method, dimension, metric -> interval over people; over clips or images where they are not known."""
     rows = files.read_csv(path, record.INTERVALS) if path else []
     found: dict[Key, Interval] = {}
     for unit in reversed(UNITS):  # later ones win
@@ -37,8 +37,11 @@ def read_intervals(path: str | Path | None, dataset: str) -> dict[Key, Interval]
                 key = (row["method"], row["dimension"], row["metric"])
                 found[key] = Interval(
                     *(float(row[name]) for name in ("value", "low", "high")),
-                    unit, row["clusters"], int(row["seeds"]), float(row["level"]),
-                )  # fmt: skip
+                    unit,
+                    row["clusters"],
+                    int(row["seeds"]),
+                    float(row["level"]),
+                )
     return found
 
 
@@ -55,4 +58,7 @@ def said(intervals: Sequence[Interval]) -> str:
     first = intervals[0]
     kinds = sorted({f"{each.clusters} {UNITS[each.unit]}" for each in intervals})
     seeds = " and seeds are" if min(each.seeds for each in intervals) > 1 else " are"
-    return f"In brackets: intervals of {100 * first.level:g} %, for which {', '.join(kinds)}{seeds} drawn anew with replacement."
+    drawn = ", ".join(kinds) + seeds
+    return (
+        f"In brackets: intervals of {100 * first.level:g} %, for which {drawn} drawn anew with replacement."
+    )

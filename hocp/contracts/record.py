@@ -28,26 +28,70 @@ RUNS = (
 )  # fmt: skip
 
 #: One row a number of `runs.csv` under one convention. `units` clips, people, folds, windows or batches were
-#: averaged, `undefined` of them had no value and were treated by `policy`; `missing` predictions of the `n` are
-#: the training mean. Empty where the word says nothing of the metric.
+#: averaged, `undefined` of them had no value and were treated by `policy`; `missing` predictions of the `n`
+#: are the training mean. Empty where the word says nothing of the metric.
 CONVENTIONS = (
-    "run", "dataset", "method", "fold", "seed", "data", "variance", "aggregation", "sign", "processing",
-    "metric", "dimension", "value", "n", "units", "undefined", "policy", "missing", "reason",
-)  # fmt: skip
+    "run",
+    "dataset",
+    "method",
+    "fold",
+    "seed",
+    "data",
+    "variance",
+    "aggregation",
+    "sign",
+    "processing",
+    "metric",
+    "dimension",
+    "value",
+    "n",
+    "units",
+    "undefined",
+    "policy",
+    "missing",
+    "reason",
+)
 
-#: One row a number over all seeds, with its interval over resampled clusters of `unit` (and seeds, if several).
+#: One row a number over all seeds, with its interval over resampled clusters of `unit`, and seeds if several.
 #: A reason beside a value says what the interval leaves out.
 INTERVALS = (
-    "dataset", "method", "dimension", "metric", "value", "low", "high", "level", "resamples", "unit", "seeds",
-    "clusters", "data", "reason",
-)  # fmt: skip
+    "dataset",
+    "method",
+    "dimension",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "level",
+    "resamples",
+    "unit",
+    "seeds",
+    "clusters",
+    "data",
+    "reason",
+)
 
 #: One row a difference `method_a` - `method_b` on the same items; `p_adjusted` for the number of comparisons
 #: that `adjustment` names.
 COMPARISONS = (
-    "dataset", "family", "method_a", "method_b", "dimension", "metric", "difference", "low", "high", "p_value",
-    "p_adjusted", "adjustment", "unit", "seeds", "clusters", "data", "reason",
-)  # fmt: skip
+    "dataset",
+    "family",
+    "method_a",
+    "method_b",
+    "dimension",
+    "metric",
+    "difference",
+    "low",
+    "high",
+    "p_value",
+    "p_adjusted",
+    "adjustment",
+    "unit",
+    "seeds",
+    "clusters",
+    "data",
+    "reason",
+)
 
 #: One row a number of a predictor that learns nothing, or of the best possible one: what ours lie between.
 CONTROLS = (

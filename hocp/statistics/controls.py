@@ -43,7 +43,12 @@ def rows(
     for data in map(Data, manifests):
         dataset = data.facts.dataset
         joined = dataset == "afew_va"
-        head = {"dataset": dataset, "data": data.facts.data, "convention": "pooled", "fold": "all" if joined else 0}
+        head = {
+            "dataset": dataset,
+            "data": data.facts.data,
+            "convention": "pooled",
+            "fold": "all" if joined else 0,
+        }
         for dimension in DIMENSIONS:
             key = {**head, "dimension": dimension}
             yield from _blind(key, data, folds if joined else [0], seed)
@@ -60,7 +65,10 @@ def _blind(key: Mapping[str, Any], data: Data, folds: Sequence[int], seed: int) 
     """Controls that do not look at the face, scored on the test part of all folds together."""
     dimension = key["dimension"]
     labels = [_labels(data.part("test", fold), dimension) for fold in folds]
-    means = [np.full(len(part), data.training(fold)[dimension].mean) for fold, part in zip(folds, labels, strict=True)]
+    means = [
+        np.full(len(part), data.training(fold)[dimension].mean)
+        for fold, part in zip(folds, labels, strict=True)
+    ]
     true = np.concatenate(labels)
     random = np.random.default_rng(seed)
     orders = [true[random.permutation(len(true))] for _ in range(PERMUTATIONS)]
@@ -68,7 +76,13 @@ def _blind(key: Mapping[str, Any], data: Data, folds: Sequence[int], seed: int) 
     for control, predictions in tried.items():
         sums = [Sums.of(predicted, true) for predicted in predictions]
         for metric, measure in measures.METRICS.items():
-            yield {**key, "method": control, "metric": metric, "n": len(true), **_number(control, sums, measure)}
+            yield {
+                **key,
+                "method": control,
+                "metric": metric,
+                "n": len(true),
+                **_number(control, sums, measure),
+            }
 
 
 def _labels(items: Sequence[manifest.Item], dimension: str) -> np.ndarray:
@@ -93,4 +107,9 @@ def _ceilings(key: Mapping[str, Any], statement: Mapping[str, Any] | None) -> It
             continue
         value = statement["ceilings"][key["dimension"]][kind]
         why = statement["ceilings"].get("no_temporal", "not computed")
-        yield {**key, **cells, "value": None if value is None else f"{value:.6f}", "reason": why if value is None else ""}
+        yield {
+            **key,
+            **cells,
+            "value": None if value is None else f"{value:.6f}",
+            "reason": why if value is None else "",
+        }

@@ -10,13 +10,23 @@ from hocp.statistics.controls import rows
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument(
-        "--manifests", required=True, nargs="+", type=Path, metavar="CSV", help="manifest.csv of each data set"
+        "--manifests",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="CSV",
+        help="manifest.csv of each data set",
     )
     parser.add_argument(
         "--lookalike", nargs="*", default=[], type=Path, metavar="DIR", help="generated releases, if any"
     )
     parser.add_argument(
-        "--folds", nargs="+", type=int, default=list(range(manifest.FOLDS)), metavar="K", help="folds of AFEW-VA"
+        "--folds",
+        nargs="+",
+        type=int,
+        default=list(range(manifest.FOLDS)),
+        metavar="K",
+        help="folds of AFEW-VA",
     )
     parser.add_argument("--out", required=True, type=Path, metavar="CSV", help="table to write")
 

@@ -88,12 +88,21 @@ def _grid(
         for variant in VARIANTS:
             key = {"aggregation": aggregation, "units": len(sums), "metric": variant.metric,
                    "variance": variant.variance, "sign": variant.sign}  # fmt: skip
-            numbers = _pooled(sums, variant) if aggregation == "pooled" else _means(sums, variant, aggregation)
+            numbers = (
+                _pooled(sums, variant) if aggregation == "pooled" else _means(sums, variant, aggregation)
+            )
             if variant.sign == "zeros_dropped":
                 key["n"] = head["n"] - measures.zero_labels(merged(sums))
             for policy, (value, undefined, reason) in numbers:
                 cell = None if value is None else f"{value:.6f}"
-                yield {**head, **key, "policy": policy, "undefined": undefined, "value": cell, "reason": reason}
+                yield {
+                    **head,
+                    **key,
+                    "policy": policy,
+                    "undefined": undefined,
+                    "value": cell,
+                    "reason": reason,
+                }
 
 
 def _pooled(sums: Sequence[Sums], variant: Variant) -> Iterator[tuple[str, units.Mean]]:

@@ -19,7 +19,12 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     """Options that say which runs, and what was to be predicted."""
     parser.add_argument("--runs", required=True, nargs="+", type=Path, metavar="DIR", help="evaluated runs")
     parser.add_argument(
-        "--manifests", required=True, nargs="+", type=Path, metavar="CSV", help="manifest.csv of their data sets"
+        "--manifests",
+        required=True,
+        nargs="+",
+        type=Path,
+        metavar="CSV",
+        help="manifest.csv of their data sets",
     )
 
 

@@ -73,7 +73,9 @@ class Panel:
             for method in seeds for dimension in DIMENSIONS
         }  # fmt: skip
         head = first.head
-        return cls(head["dataset"], head["data"], unit, {m: tuple(s) for m, s in seeds.items()}, tables, options)
+        return cls(
+            head["dataset"], head["data"], unit, {m: tuple(s) for m, s in seeds.items()}, tables, options
+        )
 
     @property
     def count(self) -> int:
@@ -98,7 +100,9 @@ class Panel:
         random = np.random.default_rng([self.options.seed, 1])
         return swaps(self.count, permutations=self.options.permutations, random=random)
 
-    def interval(self, terms: Sequence[tuple[float, str]], dimension: str, metric: str, seeds: Sequence[int]) -> Interval:
+    def interval(
+        self, terms: Sequence[tuple[float, str]], dimension: str, metric: str, seeds: Sequence[int]
+    ) -> Interval:
         """Interval of a sum of methods with signs: ``[(1, a)]`` is a's own, ``[(1, a), (-1, b)]`` of a - b.
 
         Means are over these `seeds`; if several, they are resampled too, the same ones for every term.

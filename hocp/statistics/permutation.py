@@ -1,4 +1,4 @@
-"""Is one method better than another on the same clips? Swapping who predicted a clip answers; many questions."""
+"""Is one method better than another on the same clips? Swapping who predicted a clip answers."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -21,7 +21,12 @@ def swaps(clusters: int, *, permutations: int, random: np.random.Generator) -> t
 
 
 def p_value(
-    first: np.ndarray, second: np.ndarray, metric: Callable[[np.ndarray], np.ndarray], ways: np.ndarray, *, every: bool
+    first: np.ndarray,
+    second: np.ndarray,
+    metric: Callable[[np.ndarray], np.ndarray],
+    ways: np.ndarray,
+    *,
+    every: bool,
 ) -> float | None:
     """Two-sided p-value of equal methods, given how each predicted each cluster.
 

@@ -1,4 +1,4 @@
-"""Predictions for every item of a test part, missing ones included, beside what the manifest says of the items.
+"""Predictions for every item of a test part, missing ones included, and what the manifest says of them.
 
 The denominator is the manifest's: an item that a run has no prediction for keeps its place, with the mean of
 the training labels as its prediction, and is counted.
@@ -96,7 +96,9 @@ def gather(runs: Iterable[Evaluated], manifests: Iterable[str | Path]) -> Iterat
     known = {data.facts.dataset: data for data in map(Data, manifests)}
     for (dataset, _, _), family in groupby(sorted(runs, key=_order), key=_family):
         if dataset not in known:
-            raise ValueError(f"no manifest of {dataset} among {', '.join(known) or 'none'}; add its manifest.csv")
+            raise ValueError(
+                f"no manifest of {dataset} among {', '.join(known) or 'none'}; add its manifest.csv"
+            )
         folds = [_complete(run, known[dataset]) for run in family]
         yield _joined(folds) if dataset == "afew_va" else folds[0]
 
@@ -113,7 +115,9 @@ def _complete(run: Evaluated, data: Data) -> Tested:
     """A run's predictions in the manifest's order, with the training mean where there is none."""
     facts, fold = run.record, run.record["fold"]
     if facts["data"]["manifest_sha256"] != data.sha256:
-        raise ValueError(f"{data.path} is not the manifest that {facts['run']} was made from; prepare and train anew")
+        raise ValueError(
+            f"{data.path} is not the manifest that {facts['run']} was made from; prepare and train anew"
+        )
     items = data.part("test", fold)
     place = {item: k for k, item in enumerate(run.predictions["item"].tolist())}
     strangers = set(place) - {item.item for item in items}
@@ -121,7 +125,8 @@ def _complete(run: Evaluated, data: Data) -> Tested:
         raise ValueError(f"{facts['run']}: {min(strangers)!r} is predicted, but is no item of the test part")
     found = np.array([place.get(item.item, -1) for item in items], dtype=np.int64)
     return Tested(
-        head={key: facts[key] for key in ("run", "dataset", "method", "fold", "seed")} | {"data": facts["data"]["data"]},
+        head={key: facts[key] for key in ("run", "dataset", "method", "fold", "seed")}
+        | {"data": facts["data"]["data"]},
         clip=np.array([item.clip for item in items], dtype=np.str_),
         group=np.array([item.group for item in items], dtype=np.str_),
         frame=np.array([-1 if item.frame is None else item.frame for item in items], dtype=np.int64),
@@ -152,4 +157,6 @@ def _joined(folds: Sequence[Tested]) -> Tested:
         side: {d: np.concatenate([getattr(each, side)[d] for each in folds]) for d in DIMENSIONS}
         for side in ("predicted", "true")
     }
-    return Tested(head=head, **arrays, **sides, training={f: t for each in folds for f, t in each.training.items()})
+    return Tested(
+        head=head, **arrays, **sides, training={f: t for each in folds for f, t in each.training.items()}
+    )

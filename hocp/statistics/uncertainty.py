@@ -37,8 +37,15 @@ def intervals(tests: Iterable[Tested], options: Options) -> Iterator[dict[str, A
             for method in dict.fromkeys(tested.head["method"] for tested in group):
                 for dimension in DIMENSIONS:
                     for metric in clusters.METRICS:
-                        head = {**_about(group[0]), "method": method, "dimension": dimension, "metric": metric,
-                                "unit": unit, "level": options.level, "resamples": options.resamples}  # fmt: skip
+                        head = {
+                            **_about(group[0]),
+                            "method": method,
+                            "dimension": dimension,
+                            "metric": metric,
+                            "unit": unit,
+                            "level": options.level,
+                            "resamples": options.resamples,
+                        }
                         yield head | _interval(group, panel, method, dimension, metric)
 
 
@@ -114,10 +121,14 @@ def _compared(
     difference = mean(first[s] for s in seeds) - mean(second[s] for s in seeds)
     found = panel.interval([(1, pair[0]), (-1, pair[1])], dimension, metric, seeds)
     cells = {"difference": _text(difference), "seeds": len(seeds), "clusters": panel.count}
-    return cells | _ends(found, seeds=len(seeds)) | {"p_value": _swapped(panel, pair, dimension, metric, seeds)}
+    return (
+        cells | _ends(found, seeds=len(seeds)) | {"p_value": _swapped(panel, pair, dimension, metric, seeds)}
+    )
 
 
-def _swapped(panel: Panel, pair: Sequence[str], dimension: str, metric: str, seeds: Sequence[int]) -> float | None:
+def _swapped(
+    panel: Panel, pair: Sequence[str], dimension: str, metric: str, seeds: Sequence[int]
+) -> float | None:
     ways, every = panel.ways
     first, second = (
         panel.tables[method, dimension][:, [panel.seeds[method].index(s) for s in seeds]] for method in pair

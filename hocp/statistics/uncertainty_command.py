@@ -15,10 +15,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     default = Options()
     add_inputs(parser)
-    parser.add_argument("--intervals", required=True, type=Path, metavar="CSV", help="table of intervals to write")
-    parser.add_argument("--comparisons", required=True, type=Path, metavar="CSV", help="table of differences to write")
+    parser.add_argument(
+        "--intervals", required=True, type=Path, metavar="CSV", help="table of intervals to write"
+    )
+    parser.add_argument(
+        "--comparisons", required=True, type=Path, metavar="CSV", help="table of differences to write"
+    )
     parser.add_argument("--resamples", type=int, default=default.resamples, metavar="N", help="(%(default)s)")
-    parser.add_argument("--permutations", type=int, default=default.permutations, metavar="N", help="(%(default)s)")
+    parser.add_argument(
+        "--permutations", type=int, default=default.permutations, metavar="N", help="(%(default)s)"
+    )
     parser.add_argument("--level", type=float, default=default.level, help="coverage aimed at (%(default)s)")
     parser.add_argument("--seed", type=int, default=default.seed, help="of the resamples (%(default)s)")
 
@@ -27,8 +33,8 @@ def run(args: argparse.Namespace) -> None:
     """Resample and test; columns are `hocp.contracts.record.INTERVALS` and ``COMPARISONS``."""
     if not 0 < args.level < 1 or min(args.resamples, args.permutations) < 100:
         raise ValueError(
-            f"--level {args.level}, --resamples {args.resamples}, --permutations {args.permutations}: expected a "
-            "level between 0 and 1, and 100 of the others or more"
+            f"--level {args.level}, --resamples {args.resamples}, --permutations {args.permutations}: "
+            "expected a level between 0 and 1, and 100 of the others or more"
         )
     tests = list(gather(map(Evaluated.read, args.runs), args.manifests))
     options = Options(args.resamples, args.permutations, args.level, args.seed)

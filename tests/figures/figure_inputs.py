@@ -157,22 +157,56 @@ def write_intervals(path: Path) -> None:
                 value = 1 - NOISE[method] + more
                 for unit, clusters, half in (("clip", 16, 0.05), ("subject", 8, 0.1)):
                     lost = (dataset, method) == ("afew_va", "r3d18")
-                    ends = {"reason": "run stopped"} if lost else {
-                        "value": value, "low": value - half, "high": value + half, "seeds": 1, "clusters": clusters}
-                    rows.append({"dataset": dataset, "method": method, "dimension": dimension, "metric": "ccc",
-                                 "level": 0.95, "resamples": 100, "unit": unit, "data": "generated", **ends})  # fmt: skip
+                    ends = (
+                        {"reason": "run stopped"}
+                        if lost
+                        else {
+                            "value": value,
+                            "low": value - half,
+                            "high": value + half,
+                            "seeds": 1,
+                            "clusters": clusters,
+                        }
+                    )
+                    rows.append(
+                        {
+                            "dataset": dataset,
+                            "method": method,
+                            "dimension": dimension,
+                            "metric": "ccc",
+                            "level": 0.95,
+                            "resamples": 100,
+                            "unit": unit,
+                            "data": "generated",
+                            **ends,
+                        }
+                    )
     files.write_csv(path, record.INTERVALS, rows)
 
 
 def write_controls(path: Path) -> None:
     """Chance at 0 and ceilings at 0.8 and 0.9; AffectNet has no ceiling of windows."""
     rows = [
-        {"dataset": dataset, "method": method, "data": "generated", "fold": 0, "convention": "pooled",
-         "dimension": dimension, "metric": "ccc", "n": 10, "note": "made up",
-         **({"reason": "single images"} if (dataset, method) == ("affectnet", "ceiling_temporal") else {"value": value})}
-        for dataset in manifest.DATASETS for dimension in ("valence", "arousal")
+        {
+            "dataset": dataset,
+            "method": method,
+            "data": "generated",
+            "fold": 0,
+            "convention": "pooled",
+            "dimension": dimension,
+            "metric": "ccc",
+            "n": 10,
+            "note": "made up",
+            **(
+                {"reason": "single images"}
+                if (dataset, method) == ("affectnet", "ceiling_temporal")
+                else {"value": value}
+            ),
+        }
+        for dataset in manifest.DATASETS
+        for dimension in ("valence", "arousal")
         for method, value in (("permuted", 0.0), ("ceiling_static", 0.8), ("ceiling_temporal", 0.9))
-    ]  # fmt: skip
+    ]
     files.write_csv(path, record.CONTROLS, rows)
 
 

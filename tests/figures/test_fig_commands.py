@@ -25,17 +25,27 @@ def commands(scenario: Path) -> dict[str, list]:
         "cp": [],
         "flops": ["--published", published.PAPER, "--cost", scenario / "bench" / "cost.csv"],
         "sparsity": ["--published", published.PAPER, "--ranks", *scenario.glob("runs/*/ranks.csv")],
-        "trajectory": ["--predictions", *sorted(scenario.glob("runs/sewa.*/predictions.npz")),
-                       "--manifest", sewa / "manifest.csv", "--crops", sewa / "crops.h5"],
+        "trajectory": [
+            "--predictions",
+            *sorted(scenario.glob("runs/sewa.*/predictions.npz")),
+            "--manifest",
+            sewa / "manifest.csv",
+            "--crops",
+            sewa / "crops.h5",
+        ],
         "training": ["--histories", *sorted(scenario.glob("runs/*/history.csv")), "--manifests", *manifests],
         "pareto": ["--runs", tables / "runs.csv", "--intervals", tables / "intervals.csv"],
-        "intervals": [word for name in ("runs", "intervals", "controls") for word in (f"--{name}", tables / f"{name}.csv")],
+        "intervals": [
+            word
+            for name in ("runs", "intervals", "controls")
+            for word in (f"--{name}", tables / f"{name}.csv")
+        ],
         "pareto_time": speed,
         "latency": speed,
         "roofline": speed,
         "va_plane": ["--manifests", *manifests],
         "faces": ["--manifests", *manifests, "--crops", *(path.with_name("crops.h5") for path in manifests)],
-    }  # fmt: skip
+    }
 
 
 NAMES = tuple(commands(Path()))

@@ -1,4 +1,4 @@
-"""Intervals of the concordances: ends are the CSV's, people before clips, published beside licensed data only."""
+"""Intervals of concordances: ends are those of the file, people first, published values for licensed data."""
 
 import figure_inputs
 import pytest
@@ -39,7 +39,7 @@ def test_intervals_are_those_over_people(figure, method):
     ((ends, places),) = drawn(arousal_of_sewa, f"{method}:interval")
     assert ends == pytest.approx([value - 0.1, value + 0.1]) and places == [place, place]
     assert drawn(arousal_of_sewa, f"{method}:mean") == [([pytest.approx(value)], [place])]
-    assert figure.axes[1].get_title() == "SEWA, 8 people"
+    assert figure.axes[1].get_title(loc="left") == "SEWA, 8 people"
 
 
 def test_what_has_no_value_is_not_drawn(figure):
@@ -49,7 +49,9 @@ def test_what_has_no_value_is_not_drawn(figure):
 def test_seeds_are_points(inputs):
     several = inputs["runs"].copy()
     more = several.assign(seed=1, value=several["value"] + 0.02)
-    figure = fig_intervals.draw(**{**inputs, "runs": type(several)([*several.to_dict("records"), *more.to_dict("records")])})
+    figure = fig_intervals.draw(
+        **{**inputs, "runs": type(several)([*several.to_dict("records"), *more.to_dict("records")])}
+    )
     value = 1 - figure_inputs.NOISE["hocp"]
     assert drawn(figure.axes[1], "hocp:seeds")[0][0] == pytest.approx([value, value + 0.02])
     assert drawn(figure.axes[1], "hocp:mean")[0][0] == pytest.approx([value + 0.01])

@@ -7,27 +7,58 @@ from table_inputs import pipe_rows, read_long, runs, write_runs
 from figures import tab_comparisons, tab_conventions, tab_sewa, uncertain
 from hocp.contracts import files, record
 from hocp.statistics import conventions
+from tests.statistics.made import a_run as made
 from tests.statistics.made import clips
-from tests.statistics.made import tested as made
 
 
 def interval(unit, **changes):
-    return {"dataset": "sewa", "method": "hocp", "dimension": "valence", "metric": "ccc", "value": 0.5, "low": 0.31,
-            "high": 0.66, "level": 0.9, "resamples": 100, "unit": unit, "seeds": 1, "clusters": 12,
-            "data": "generated", **changes}  # fmt: skip
+    return {
+        "dataset": "sewa",
+        "method": "hocp",
+        "dimension": "valence",
+        "metric": "ccc",
+        "value": 0.5,
+        "low": 0.31,
+        "high": 0.66,
+        "level": 0.9,
+        "resamples": 100,
+        "unit": unit,
+        "seeds": 1,
+        "clusters": 12,
+        "data": "generated",
+        **changes,
+    }
 
 
 def control(method, value, **changes):
-    return {"dataset": "sewa", "method": method, "data": "generated", "fold": 0, "convention": "pooled",
-            "dimension": "valence", "metric": "ccc", "value": value, "n": 9, "note": "made up", **changes}  # fmt: skip
+    return {
+        "dataset": "sewa",
+        "method": method,
+        "data": "generated",
+        "fold": 0,
+        "convention": "pooled",
+        "dimension": "valence",
+        "metric": "ccc",
+        "value": value,
+        "n": 9,
+        "note": "made up",
+        **changes,
+    }
 
 
 def table(tmp_path, *intervals, controls=()):
     """tab_sewa with these; long form and Markdown."""
-    for name, columns, rows in (("intervals", record.INTERVALS, intervals), ("controls", record.CONTROLS, controls)):
+    for name, columns, rows in (
+        ("intervals", record.INTERVALS, intervals),
+        ("controls", record.CONTROLS, controls),
+    ):
         files.write_csv(tmp_path / f"{name}.csv", columns, rows)
-    options = [word for name in ("intervals", "controls") for word in (f"--{name}", str(tmp_path / f"{name}.csv"))]
-    tab_sewa.main(["--runs", write_runs(tmp_path / "runs.csv", runs("sewa")), *options, "--out", str(tmp_path / "t")])
+    options = [
+        word for name in ("intervals", "controls") for word in (f"--{name}", str(tmp_path / f"{name}.csv"))
+    ]
+    tab_sewa.main(
+        ["--runs", write_runs(tmp_path / "runs.csv", runs("sewa")), *options, "--out", str(tmp_path / "t")]
+    )
     return read_long(tmp_path / "t"), (tmp_path / "t.md").read_text()
 
 
@@ -52,7 +83,10 @@ def test_controls_have_a_section_of_their_own(tmp_path):
     rows, text = table(tmp_path, controls=[control("permuted", 0.012345), lost])
     lines = pipe_rows(text)
     start = [line[0] for line in lines].index("*Control: what needs no network*")
-    assert lines[start + 1][:2] == ["labels in random order", "valence"] and lines[start + 1][9:11] == ["0.012", ""]
+    assert lines[start + 1][:2] == ["labels in random order", "valence"] and lines[start + 1][9:11] == [
+        "0.012",
+        "",
+    ]
     assert {r["setting"] for r in rows if r["method"] in ("permuted", "ceiling_temporal")} == {"control"}
     assert [r["reason"] for r in rows if r["method"] == "ceiling_temporal"] == ["not computed"]
 
@@ -66,7 +100,9 @@ def test_without_the_files_the_table_is_as_before(tmp_path):
 def shown(tmp_path_factory):
     """tab_conventions of two seeds on SEWA and images on AffectNet."""
     folder = tmp_path_factory.mktemp("conventions")
-    tests = [clips(np.random.default_rng(k), method="hocp_transduction", seed=k, length=(10, 40)) for k in (0, 1)]
+    tests = [
+        clips(np.random.default_rng(k), method="hocp_transduction", seed=k, length=(10, 40)) for k in (0, 1)
+    ]
     images = made([0.1, 0.5, -0.3, 0.0], [0.0, 0.4, -0.5, 0.2], clip=[""] * 4, dataset="affectnet")
     other = made([0.9, 0.8], [0.0, 0.4], clip=[""] * 2, dataset="affectnet", method="resnet18")
     rows = list(conventions.rows([*tests, images, other]))
@@ -90,21 +126,46 @@ def test_only_metrics_that_can_move_are_shown(shown):
     _, found, text = shown
     assert {r["metric"] for r in found if r["section"] == "Variance"} == {"pcc", "ccc"}
     assert {r["metric"] for r in found if r["section"] == "Sign agreement"} == {"sagr"}
-    assert not any(r["section"] == "Average" and "clip" in r["convention"] for r in found if r["dataset"] == "affectnet")
-    assert "**AffectNet, HO-CPConv, generated data**" in text and "25.0 % of the labels of valence are exactly 0" in text
+    assert not any(
+        r["section"] == "Average" and "clip" in r["convention"] for r in found if r["dataset"] == "affectnet"
+    )
+    assert (
+        "**AffectNet, HO-CPConv, generated data**" in text
+        and "25.0 % of the labels of valence are exactly 0" in text
+    )
 
 
 def difference(unit="subject", **changes):
-    return {"dataset": "sewa", "family": "transduction_vs_scratch", "method_a": "hocp_transduction",
-            "method_b": "hocp_scratch", "dimension": "valence", "metric": "ccc", "difference": "0.123456", "low": "-0.05",
-            "high": "0.3", "p_value": "0.0002", "p_adjusted": "0.0004", "adjustment": "Holm, 2 comparisons", "unit": unit,
-            "seeds": 1, "clusters": 9, "data": "generated", **changes}  # fmt: skip
+    return {
+        "dataset": "sewa",
+        "family": "transduction_vs_scratch",
+        "method_a": "hocp_transduction",
+        "method_b": "hocp_scratch",
+        "dimension": "valence",
+        "metric": "ccc",
+        "difference": "0.123456",
+        "low": "-0.05",
+        "high": "0.3",
+        "p_value": "0.0002",
+        "p_adjusted": "0.0004",
+        "adjustment": "Holm, 2 comparisons",
+        "unit": unit,
+        "seeds": 1,
+        "clusters": 9,
+        "data": "generated",
+        **changes,
+    }
 
 
 def test_differences_are_shown_with_interval_and_both_p(tmp_path):
-    missing = dict.fromkeys(("difference", "low", "high", "p_value", "p_adjusted", "adjustment", "seeds", "clusters"))
-    rows = [difference(), difference(dimension="arousal", **missing, reason="no run of hocp_scratch on sewa"),
-            difference("clip", difference="9")]  # fmt: skip
+    missing = dict.fromkeys(
+        ("difference", "low", "high", "p_value", "p_adjusted", "adjustment", "seeds", "clusters")
+    )
+    rows = [
+        difference(),
+        difference(dimension="arousal", **missing, reason="no run of hocp_scratch on sewa"),
+        difference("clip", difference="9"),
+    ]
     files.write_csv(tmp_path / "c.csv", record.COMPARISONS, rows)
     tab_comparisons.main(["--comparisons", str(tmp_path / "c.csv"), "--out", str(tmp_path / "tab")])
     text = (tmp_path / "tab.md").read_text()

@@ -36,7 +36,9 @@ def _usual(random: np.random.Generator, kind: type = np.float64, most: int = 40)
 def _constant(random: np.random.Generator) -> Pairs:
     x, y = _usual(random)
     sides = random.integers(1, 4)  # predictions, labels, or both
-    return (np.full_like(x, 0.3) if sides & 1 else x), (np.full_like(y, random.choice([0.3, -0.1])) if sides & 2 else y)
+    return (np.full_like(x, 0.3) if sides & 1 else x), (
+        np.full_like(y, random.choice([0.3, -0.1])) if sides & 2 else y
+    )
 
 
 def _short(random: np.random.Generator) -> Pairs:
@@ -189,8 +191,16 @@ def large(items: int, *, seed: int = 0, batch: int = 1_000_000) -> dict:
     assert first.n == items
     expected = 2 * 0.6 * (1 / 3) / ((0.36 / 3 + 0.09) + 1 / 3)  # of the distribution drawn from
     near = math.isclose(measures.ccc(first), expected, abs_tol=10 / math.sqrt(items))
-    return {"kind": f"{items:.0e} items, float32", "cases": 1, "items": items, "values": 1, "undefined": 0,
-            "too_large": 0, "failures": int(first != second) + int(not near), "seconds": round(seconds, 2)}  # fmt: skip
+    return {
+        "kind": f"{items:.0e} items, float32",
+        "cases": 1,
+        "items": items,
+        "values": 1,
+        "undefined": 0,
+        "too_large": 0,
+        "failures": int(first != second) + int(not near),
+        "seconds": round(seconds, 2),
+    }
 
 
 def _block(seed: int, number: int, size: int) -> Pairs:
@@ -203,16 +213,18 @@ def main(argv: list[str] | None = None) -> int:
     """Run the campaign; status 1 if anything is wrong."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--count", type=int, default=10_000, metavar="N", help="cases (%(default)s)")
-    parser.add_argument("--large", type=float, nargs="*", default=[1e6], metavar="N", help="items of large cases (1e6)")
+    parser.add_argument(
+        "--large", type=float, nargs="*", default=[1e6], metavar="N", help="items of large cases (1e6)"
+    )
     parser.add_argument("--out", required=True, type=Path, metavar="CSV", help="counts by kind")
     args = parser.parse_args(argv)
     rows, wrong = campaign(args.count)
     rows += [large(int(items)) for items in args.large]
     files.write_csv(args.out, COLUMNS, rows)
     print(*wrong[:20], sep="\n")
-    failures = sum(row["failures"] for row in rows)
-    print(f"{sum(row['cases'] for row in rows)} cases, {sum(row['values'] for row in rows)} values, {failures} failures")
-    return int(failures > 0)
+    sums = {name: sum(row[name] for row in rows) for name in ("cases", "values", "failures")}
+    print(*(f"{count} {name}" for name, count in sums.items()), sep=", ")
+    return int(sums["failures"] > 0)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How often intervals hold the true value: concordance of simulated clips, whose truth is known in closed form.
+"""How often intervals hold the true value: concordance of simulated clips, whose truth is known.
 
     python -m tests.statistics.interval_coverage --trials 2000 --out results/reference/interval_coverage.csv
 
@@ -16,7 +16,19 @@ import numpy as np
 from hocp.contracts import files
 from hocp.statistics import bootstrap, clusters
 
-COLUMNS = ("clusters", "seeds", "method", "level", "trials", "resamples", "held", "below", "above", "width", "seconds")
+COLUMNS = (
+    "clusters",
+    "seeds",
+    "method",
+    "level",
+    "trials",
+    "resamples",
+    "held",
+    "below",
+    "above",
+    "width",
+    "seconds",
+)
 GAIN, CLIP, FRAME, OWN, NOISE = 0.7, 0.4, 0.2, 0.2, 0.15
 SIZES = ((10, 1), (25, 1), (100, 1), (25, 3), (100, 3), (100, 5))
 
@@ -58,7 +70,9 @@ def trial(tables: np.ndarray, *, resamples: int, level: float, random: np.random
     }
 
 
-def coverage(count: int, seeds: int, *, trials: int, resamples: int, level: float = 0.95, seed: int = 0) -> list[dict]:
+def coverage(
+    count: int, seeds: int, *, trials: int, resamples: int, level: float = 0.95, seed: int = 0
+) -> list[dict]:
     """Rows for one size: how often the interval held the truth, lay below it, lay above it."""
     offset = 0.15 if seeds > 1 else 0.0
     wanted, begun = truth(offset), time.perf_counter()

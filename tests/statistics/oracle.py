@@ -1,4 +1,4 @@
-"""Metrics by their definitions, in fractions, two passes, item by item; and what it means to be rounded once."""
+"""Metrics by their definitions, in fractions, two passes; and what it means to be rounded once."""
 
 import math
 from collections.abc import Sequence
@@ -60,7 +60,11 @@ def neighbours(value: float) -> tuple[Fraction, Fraction]:
     sides = []
     for end in (-math.inf, math.inf):
         other = math.nextafter(value, end)
-        step = Fraction(other) - Fraction(value) if math.isfinite(other) else Fraction(math.copysign(2.0**971, end))
+        step = (
+            Fraction(other) - Fraction(value)
+            if math.isfinite(other)
+            else Fraction(math.copysign(2.0**971, end))
+        )
         sides.append(Fraction(value) + step / 2)
     return sides[0], sides[1]
 

@@ -17,13 +17,16 @@ from hocp.learning import metrics
 from hocp.statistics import measures, units
 from hocp.statistics.conventions import processed
 from hocp.statistics.exact import Sums
-from tests.statistics.made import tested
+from tests.statistics.made import a_run
 
 PREDICTED, TRUE = [1.0, 1.0, 2.0, 4.0], [0.0, 1.0, 2.0, 3.0]
 
 #: Who computes concordance so -> convention, 2 cov / (var + var + squared distance) by hand.
 CONCORDANCES = {
-    "EmoNet, Aff-Wild, py-feat, MIMAMO's evaluation": ("population", 2 * F(5, 4) / (F(3, 2) + F(5, 4) + F(1, 4))),
+    "EmoNet, Aff-Wild, py-feat, MIMAMO's evaluation": (
+        "population",
+        2 * F(5, 4) / (F(3, 2) + F(5, 4) + F(1, 4)),
+    ),
     "torchmetrics": ("sample", 2 * F(5, 3) / (2 + F(5, 3) + F(1, 4))),
     "ELIM_FER, EmotiEffLib's second function": ("mixed_a", 2 * F(5, 3) / (F(3, 2) + F(5, 4) + F(1, 4))),
     "AVEC 2019": ("mixed_b", 2 * F(5, 4) / (2 + F(5, 3) + F(1, 4))),
@@ -33,7 +36,10 @@ CONCORDANCES = {
 @pytest.mark.parametrize("who", CONCORDANCES)
 def test_concordance(who):
     variance, by_hand = CONCORDANCES[who]
-    assert by_hand == {"population": F(5, 6), "sample": F(40, 47), "mixed_a": F(10, 9), "mixed_b": F(30, 47)}[variance]
+    assert (
+        by_hand
+        == {"population": F(5, 6), "sample": F(40, 47), "mixed_a": F(10, 9), "mixed_b": F(30, 47)}[variance]
+    )
     assert metrics.ccc(PREDICTED, TRUE, variance=variance) == float(by_hand)
 
 
@@ -44,7 +50,9 @@ def test_emonet_goes_over_the_correlation():
     assert 2 * r * 1.5**0.5 * 1.25**0.5 / 3 == pytest.approx(metrics.ccc(PREDICTED, TRUE), rel=1e-15)
 
 
-@pytest.mark.parametrize(("variance", "factor"), [("sample", F(1)), ("mixed_a", F(4, 3)), ("mixed_b", F(3, 4))])
+@pytest.mark.parametrize(
+    ("variance", "factor"), [("sample", F(1)), ("mixed_a", F(4, 3)), ("mixed_b", F(3, 4))]
+)
 def test_correlation(variance, factor):
     squared = F(20) ** 2 / (24 * 20) * factor**2
     assert metrics.pcc(PREDICTED, TRUE, variance=variance) == pytest.approx(float(squared) ** 0.5, rel=1e-15)
@@ -106,8 +114,8 @@ def test_elim_averages_the_errors_of_batches():
 
 
 def test_omg_averages_videos():
-    """Video 1 is predicted exactly: 1. Video 2 upside down, labels 0 1 2: -1. Video 3 half as wide: labels -1 0 1,
-    variances 1/6 and 2/3, covariance 1/3: 4/5. By length 3 3 3 or 2 3 3, the mean is 4/15 or 7/40.
+    """Video 1 is predicted exactly: 1. Video 2 upside down, labels 0 1 2: -1. Video 3 half as wide: labels
+    -1 0 1, variances 1/6 and 2/3, covariance 1/3: 4/5. By length 3 3 3 or 2 3 3, the mean is 4/15 or 7/40.
     """
     predicted = [5.0, 6.0, 7.0, 2.0, 1.0, 0.0, -0.5, 0.0, 0.5]
     true = [5.0, 6.0, 7.0, 0.0, 1.0, 2.0, -1.0, 0.0, 1.0]
@@ -132,14 +140,14 @@ def test_a_video_without_variance_is_nan_zero_or_dropped():
 
 def test_mimamo_gives_predictions_the_spread_of_the_training_labels():
     """Predictions 0 1 2 have mean 1 and variance 2/3; training labels of deviation sqrt(8/3) double them."""
-    one = tested([0.0, 1.0, 2.0], [0.0, 0.0, 0.0])
+    one = a_run([0.0, 1.0, 2.0], [0.0, 0.0, 0.0])
     one.training[0]["valence"] = one.training[0]["valence"]._replace(deviation=(8 / 3) ** 0.5)
     assert processed(one, "valence", "std_matched") == pytest.approx([-1.0, 1.0, 3.0], rel=1e-15)
-    same = tested([0.2, 0.2], [0.0, 0.1])
+    same = a_run([0.2, 0.2], [0.0, 0.1])
     assert processed(same, "valence", "std_matched").tolist() == [0.2, 0.2]
 
 
 def test_emonet_clips_predictions():
-    one = tested([-2.0, 0.5, 1.5], [0.0, 0.0, 0.0])
+    one = a_run([-2.0, 0.5, 1.5], [0.0, 0.0, 0.0])
     assert processed(one, "valence", "clipped").tolist() == [-1.0, 0.5, 1.0]
     assert processed(one, "valence", "raw").tolist() == [-2.0, 0.5, 1.5]

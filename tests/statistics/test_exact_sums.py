@@ -19,7 +19,9 @@ from tests.statistics import oracle
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 PAIRS = st.lists(st.tuples(FLOATS, FLOATS), max_size=20)
 NARROW = st.sampled_from([np.float16, np.float32]).flatmap(
-    lambda kind: arrays.arrays(kind, st.integers(0, 12), elements={"allow_nan": False, "allow_infinity": False})
+    lambda kind: arrays.arrays(
+        kind, st.integers(0, 12), elements={"allow_nan": False, "allow_infinity": False}
+    )
 )
 
 

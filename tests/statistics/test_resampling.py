@@ -62,16 +62,24 @@ def test_the_interval_is_scipy_s(metric):
 def test_the_interval_by_our_draws_is_near_scipy_s():
     table = clusters.table(*arrays(count=30), clusters=30)
     theirs = stats.bootstrap(
-        (np.arange(30),), lambda index, axis=-1: clusters.ccc(table[index.astype(int)].sum(-2)), n_resamples=4000, rng=RANDOM(4)
+        (np.arange(30),),
+        lambda index, axis=-1: clusters.ccc(table[index.astype(int)].sum(-2)),
+        n_resamples=4000,
+        rng=RANDOM(4),
     ).confidence_interval
     drawn = clusters.ccc(bootstrap.resampled(table, resamples=4000, random=RANDOM(5)))
-    ours = bootstrap.bca(float(clusters.ccc(table.sum(0))), drawn, clusters.ccc(bootstrap.left_out(table)), level=0.95)
+    ours = bootstrap.bca(
+        float(clusters.ccc(table.sum(0))), drawn, clusters.ccc(bootstrap.left_out(table)), level=0.95
+    )
     assert ours[:2] == pytest.approx(tuple(theirs), abs=0.03)
 
 
 @pytest.mark.parametrize(
     ("left", "drawn", "reason"),
-    [([0.5], [0.5], "1 cluster, an interval needs 2"), ([0.5, np.nan], [0.5, np.nan], "2 resamples have no value")],
+    [
+        ([0.5], [0.5], "1 cluster, an interval needs 2"),
+        ([0.5, np.nan], [0.5, np.nan], "2 resamples have no value"),
+    ],
 )
 def test_no_interval_has_a_reason(left, drawn, reason):
     found = bootstrap.bca(0.5, np.array(drawn), np.array(left), level=0.95)
@@ -94,7 +102,10 @@ def test_constant_sides_in_resamples():
 def test_seeds_widen_the_interval():
     wide, narrow = (
         coverage.trial(
-            coverage.simulate(RANDOM(1), count=40, seeds=4, offset=offset), resamples=800, level=0.95, random=RANDOM(2)
+            coverage.simulate(RANDOM(1), count=40, seeds=4, offset=offset),
+            resamples=800,
+            level=0.95,
+            random=RANDOM(2),
         )["percentile"]
         for offset in (0.6, 0.0)
     )
@@ -131,9 +142,11 @@ def test_p_is_scipy_s_over_all_swaps(metric):
     ways, every = permutation.swaps(7, permutations=1000, random=RANDOM(0))
     assert every and len(ways) == 2**7
     theirs = stats.permutation_test(
-        (np.arange(7), np.arange(7, 14)), lambda a, b: compute(both[a.astype(int)].sum(0)) - compute(both[b.astype(int)].sum(0)),
-        permutation_type="samples", n_resamples=np.inf,
-    )  # fmt: skip
+        (np.arange(7), np.arange(7, 14)),
+        lambda a, b: compute(both[a.astype(int)].sum(0)) - compute(both[b.astype(int)].sum(0)),
+        permutation_type="samples",
+        n_resamples=np.inf,
+    )
     assert permutation.p_value(first, second, compute, ways, every=every) == pytest.approx(theirs.pvalue)
 
 
@@ -168,7 +181,9 @@ def test_alike_methods_are_rarely_told_apart():
     """Two methods with errors of the same kind: about 5 % of p-values below 0.05."""
     ways, every = permutation.swaps(12, permutations=400, random=RANDOM(0))
     values = [
-        permutation.p_value(*pair(2 * k, 2 * k + 1, count=12, noise=(0.3, 0.3)), clusters.ccc, ways, every=every)
+        permutation.p_value(
+            *pair(2 * k, 2 * k + 1, count=12, noise=(0.3, 0.3)), clusters.ccc, ways, every=every
+        )
         for k in range(150)
     ]
     assert 0.0 < np.mean(np.array(values) < 0.05) < 0.11

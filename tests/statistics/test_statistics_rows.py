@@ -12,8 +12,8 @@ from hocp.statistics import conventions, tested, uncertainty, units
 from hocp.statistics.controls import rows as control_rows
 from hocp.statistics.evaluated import Evaluated
 from hocp.statistics.panel import Options
+from tests.statistics.made import a_run as made
 from tests.statistics.made import clips
-from tests.statistics.made import tested as made
 
 FAST = Options(resamples=200, permutations=200)
 
@@ -65,7 +65,9 @@ def test_units_and_those_without_a_value_are_counted(grid):
 def test_clipping_moves_what_lies_outside(grid):
     key = {"metric": "mse", "aggregation": "pooled", "dimension": "valence"}
     raw, clipped = (float(one(grid, **key, processing=how)["value"]) for how in ("raw", "clipped"))
-    assert raw - clipped == pytest.approx((1.1**2 - 0.5**2) / 21, abs=2e-6)  # 1.6 becomes 1.0, the label is 0.5
+    assert raw - clipped == pytest.approx(
+        (1.1**2 - 0.5**2) / 21, abs=2e-6
+    )  # 1.6 becomes 1.0, the label is 0.5
 
 
 def test_zeros_are_taken_out_of_the_count():
@@ -82,7 +84,9 @@ def test_single_images_have_neither_clips_nor_people():
 def test_a_value_that_is_not_finite_has_its_reason():
     found = list(conventions.rows([made([float("nan"), 0.1], [0.0, 0.1])]))
     assert {row["value"] for row in found if row["processing"] == "raw"} == {None}
-    assert all("1 of 2 values are not finite" in row["reason"] for row in found if row["aggregation"] == "pooled")
+    assert all(
+        "1 of 2 values are not finite" in row["reason"] for row in found if row["aggregation"] == "pooled"
+    )
 
 
 def panel(*methods, seeds=(0,), **more):
@@ -96,7 +100,10 @@ def test_intervals_hold_the_value_and_say_of_what():
     rows = list(uncertainty.intervals(panel("hocp", "r3d18", seeds=(0, 1)), FAST))
     assert set().union(*rows) <= set(record.INTERVALS)
     assert len(rows) == 2 * 2 * 2 * 4
-    assert {(row["unit"], row["clusters"], row["seeds"]) for row in rows} == {("clip", 12, 2), ("subject", 6, 2)}
+    assert {(row["unit"], row["clusters"], row["seeds"]) for row in rows} == {
+        ("clip", 12, 2),
+        ("subject", 6, 2),
+    }
     for row in rows:
         assert float(row["low"]) < float(row["value"]) < float(row["high"]) and row["reason"] == ""
 
@@ -141,8 +148,11 @@ def test_every_pair_of_every_family(compared):
         assert float(row["low"]) <= float(row["difference"]) <= float(row["high"])
         assert 0 < float(row["p_value"]) <= float(row["p_adjusted"]) <= 1
     sizes = {row["family"]: row["adjustment"] for row in compared}
-    assert sizes == {"transduction_vs_scratch": "Holm, 2 comparisons", "temporal_vs_static": "Holm, 2 comparisons",
-                     "hocp_vs_dense": "Holm, 10 comparisons"}  # fmt: skip
+    assert sizes == {
+        "transduction_vs_scratch": "Holm, 2 comparisons",
+        "temporal_vs_static": "Holm, 2 comparisons",
+        "hocp_vs_dense": "Holm, 10 comparisons",
+    }
 
 
 def test_a_difference_is_a_minus_b_and_a_clear_one_is_seen(compared):
@@ -153,8 +163,12 @@ def test_a_difference_is_a_minus_b_and_a_clear_one_is_seen(compared):
     tests = {t.head["method"]: t for t in panel(*METHODS) if t.head["method"] in key.values()}
     first, second = (list(uncertainty.intervals([tests[key[m]]], FAST)) for m in ("method_a", "method_b"))
     alone = list(uncertainty.comparisons(list(tests.values()), FAST))
-    values = [float(one(rows, unit="clip", dimension="valence", metric="ccc")["value"]) for rows in (first, second)]
-    assert float(one(alone, **key, metric="ccc")["difference"]) == pytest.approx(values[0] - values[1], abs=2e-6)
+    values = [
+        float(one(rows, unit="clip", dimension="valence", metric="ccc")["value"]) for rows in (first, second)
+    ]
+    assert float(one(alone, **key, metric="ccc")["difference"]) == pytest.approx(
+        values[0] - values[1], abs=2e-6
+    )
 
 
 def test_the_same_seed_gives_the_same_rows(compared):
@@ -170,10 +184,12 @@ def test_a_method_that_was_not_run_is_named():
 
 
 def test_methods_without_a_common_seed():
-    rows = list(uncertainty.comparisons([*panel("hocp_transduction", seeds=(0,)), *panel("hocp", seeds=(1,))], FAST))
-    assert one(rows, family="temporal_vs_static", unit="clip", dimension="valence", metric="ccc")["reason"] == (
-        "hocp_transduction and hocp have no seed in common"
+    rows = list(
+        uncertainty.comparisons([*panel("hocp_transduction", seeds=(0,)), *panel("hocp", seeds=(1,))], FAST)
     )
+    assert one(rows, family="temporal_vs_static", unit="clip", dimension="valence", metric="ccc")[
+        "reason"
+    ] == ("hocp_transduction and hocp have no seed in common")
 
 
 def test_other_items_cannot_be_compared():
@@ -186,24 +202,51 @@ def data(tmp_path_factory):
     """A manifest of six training frames and two test clips of two frames."""
     folder = tmp_path_factory.mktemp("data")
     items = [
-        Item(item=f"{clip}/{frame}", dataset="sewa", split=split, group=f"person {clip}", clip=clip, frame=frame,
-             row=2 * k + frame, valence=(k - 2) / 4, arousal=(frame - k) / 8)
-        for k, (clip, split) in enumerate((("a", "train"), ("b", "train"), ("c", "train"), ("d", "test"), ("e", "test")))
+        Item(
+            item=f"{clip}/{frame}",
+            dataset="sewa",
+            split=split,
+            group=f"person {clip}",
+            clip=clip,
+            frame=frame,
+            row=2 * k + frame,
+            valence=(k - 2) / 4,
+            arousal=(frame - k) / 8,
+        )
+        for k, (clip, split) in enumerate(
+            (("a", "train"), ("b", "train"), ("c", "train"), ("d", "test"), ("e", "test"))
+        )
         for frame in range(2)
-    ]  # fmt: skip
+    ]
     manifest.write(folder / "manifest.csv", [*items, Item(item="lost", dataset="sewa", status="img_missing")])
     facts = dict.fromkeys(("release", "scale", "frame_step", "fps", "crop", "split", "counts", "sources"))
-    manifest.write_facts(folder / "manifest.json", Facts(
-        dataset="sewa", data="generated", manifest_sha256=files.sha256(folder / "manifest.csv"), crops_sha256="", **facts
-    ))  # fmt: skip
+    manifest.write_facts(
+        folder / "manifest.json",
+        Facts(
+            dataset="sewa",
+            data="generated",
+            manifest_sha256=files.sha256(folder / "manifest.csv"),
+            crops_sha256="",
+            **facts,
+        ),
+    )
     return folder / "manifest.csv"
 
 
-def run(data, items, **changes) -> Evaluated:
+def run(data, items, *, sha256=None, **changes) -> Evaluated:
     n = len(items)
-    known = {"run": "sewa.hocp.f0.s0", "dataset": "sewa", "method": "hocp", "fold": 0, "seed": 0,
-             "data": {"data": "generated", "manifest_sha256": files.sha256(data)}, **changes}  # fmt: skip
-    return Evaluated(known, {"item": np.array(items), **{d: np.linspace(0.1, 0.4, n) for d in ("valence", "arousal")}})
+    known = {
+        "run": "sewa.hocp.f0.s0",
+        "dataset": "sewa",
+        "method": "hocp",
+        "fold": 0,
+        "seed": 0,
+        "data": {"data": "generated", "manifest_sha256": sha256 or files.sha256(data)},
+        **changes,
+    }
+    return Evaluated(
+        known, {"item": np.array(items), **{d: np.linspace(0.1, 0.4, n) for d in ("valence", "arousal")}}
+    )
 
 
 def test_missing_predictions_keep_their_place(data):
@@ -223,7 +266,11 @@ def test_missing_predictions_keep_their_place(data):
     [
         (["a/0"], {}, "'a/0' is predicted, but is no item of the test part"),
         (["d/0"], {"dataset": "affectnet"}, "no manifest of affectnet among sewa"),
-        (["d/0"], {"data": {"data": "generated", "manifest_sha256": "0"}}, "not the manifest that sewa.hocp.f0.s0"),
+        (
+            ["d/0"],
+            {"sha256": "0"},
+            "not the manifest that sewa.hocp.f0.s0",
+        ),
     ],
 )
 def test_runs_that_do_not_fit_the_manifest_are_refused(data, items, changes, message):

@@ -122,7 +122,9 @@ rule controls:
     input:
         **TEST_PARTS,
         lookalike=(
-            expand(rules.lookalike.output, dataset=DATASETS) if CONFIG["data"]["source"] == "generated" else []
+            expand(rules.lookalike.output, dataset=DATASETS)
+            if CONFIG["data"]["source"] == "generated"
+            else []
         ),
         code=sources("hocp.statistics.controls_command"),
     output:

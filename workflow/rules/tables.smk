@@ -5,9 +5,9 @@ EMOTION = {"runs": RUNS, "published": PUBLISHED, "intervals": INTERVALS, "contro
 
 #: Table -> what it reads, each file under the name of the option that takes it.
 TABLES = {
-    "tab_affectnet": EMOTION,
-    "tab_sewa": EMOTION,
-    "tab_afew_va": EMOTION,
+    "tab_affectnet": {**EMOTION},
+    "tab_sewa": {**EMOTION},
+    "tab_afew_va": {**EMOTION},
     "tab_comparisons": {"comparisons": COMPARISONS},
     "tab_conventions": {"conventions": CONVENTIONS},
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
