@@ -71,12 +71,15 @@ def rows(tests: Iterable[Tested]) -> Iterator[dict[str, Any]]:
     """One row a number; columns are `hocp.contracts.record.CONVENTIONS`."""
     for tested in tests:
         partitions = units.partitions(tested)
+        head = {**tested.head, "n": len(tested.fold), "missing": int(tested.missing.sum())}
         for dimension in DIMENSIONS:
+            raw, true = tested.predicted[dimension], tested.true[dimension]
+            usual = list(_grid(head | {"dimension": dimension}, raw, true, partitions))
             for how in PROCESSING:
-                head = {**tested.head, "dimension": dimension, "processing": how, "n": len(tested.fold),
-                        "missing": int(tested.missing.sum())}  # fmt: skip
                 predicted = processed(tested, dimension, how)
-                yield from _grid(head, predicted, tested.true[dimension], partitions)
+                same = how == "raw" or np.array_equal(predicted, raw)
+                found = usual if same else _grid(head | {"dimension": dimension}, predicted, true, partitions)
+                yield from ({**row, "processing": how} for row in found)
 
 
 def _grid(
@@ -86,37 +89,44 @@ def _grid(
     for aggregation, codes in partitions.items():
         sums = units.split(predicted, true, codes)
         for variant in VARIANTS:
-            key = {"aggregation": aggregation, "units": len(sums), "metric": variant.metric,
-                   "variance": variant.variance, "sign": variant.sign}  # fmt: skip
+            key = {**head, "metric": variant.metric, "variance": variant.variance, "sign": variant.sign}
+            if variant.sign == "zeros_dropped":
+                key["n"] -= sum(map(measures.zero_labels, sums))
             numbers = (
                 _pooled(sums, variant) if aggregation == "pooled" else _means(sums, variant, aggregation)
             )
-            if variant.sign == "zeros_dropped":
-                key["n"] = head["n"] - measures.zero_labels(merged(sums))
-            for policy, (value, undefined, reason) in numbers:
+            for name, policy, undefined, value, reason in numbers:
                 cell = None if value is None else f"{value:.6f}"
                 yield {
-                    **head,
-                    **key,
-                    "policy": policy,
-                    "undefined": undefined,
-                    "value": cell,
-                    "reason": reason,
-                }
+                    **key, "aggregation": name, "units": len(sums), "policy": policy,
+                    "undefined": undefined, "value": cell, "reason": reason,
+                }  # fmt: skip
 
 
-def _pooled(sums: Sequence[Sums], variant: Variant) -> Iterator[tuple[str, units.Mean]]:
+#: Way of averaging, policy, units without a value, value, reason.
+Number = tuple[str, str, int, float | None, str]
+
+
+def _pooled(sums: Sequence[Sums], variant: Variant) -> Iterator[Number]:
     try:
-        yield "", units.Mean(variant.measure(merged(sums)), 0)
+        yield "pooled", "", 0, variant.measure(merged(sums)), ""
     except Undefined as error:
-        yield "", units.Mean(None, 1, str(error))
+        yield "pooled", "", 1, None, str(error)
 
 
-def _means(sums: Sequence[Sums], variant: Variant, aggregation: str) -> Iterator[tuple[str, units.Mean]]:
-    """The mean under each policy; where every unit has a value the policies are one."""
-    options = {"weighted": aggregation == "clip_weighted", "moments": variant.moments}
-    for policy in units.POLICIES:
-        found = units.mean(sums, variant.measure, policy=policy, **options)
-        yield policy, found
-        if not found.undefined or not variant.moments:
-            break
+def _means(sums: Sequence[Sums], variant: Variant, aggregation: str) -> Iterator[Number]:
+    """The mean under each policy, clips also by length; policies are one where every unit has a value."""
+    names = ["clip_mean", "clip_weighted"] if aggregation == "clip_mean" else [aggregation]
+    try:
+        found = units.values(sums, variant.measure, moments=variant.moments)
+    except Undefined as error:
+        yield from ((name, "excluded", 0, None, str(error)) for name in names)
+        return
+    policies = units.POLICIES if found.undefined and variant.moments else units.POLICIES[:1]
+    for name in names:
+        for policy in policies:
+            try:
+                value = units.mean(found, policy=policy, weighted=name == "clip_weighted")
+                yield name, policy, found.undefined, value, ""
+            except Undefined as error:
+                yield name, policy, found.undefined, None, str(error)

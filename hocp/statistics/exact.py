@@ -5,8 +5,9 @@ too, which Python holds without rounding; a metric is a ratio of them, rounded o
 ``+`` joins two: exact, hence commutative and associative.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from math import isqrt
 from operator import mul
 
@@ -64,7 +65,22 @@ class Sums:
         x, y = _floats(predicted, "predictions"), _floats(true, "labels")
         if x.shape != y.shape:
             raise ValueError(f"{len(x)} predictions and {len(y)} labels, expected as many of each")
+        if len(x) <= CHUNK:
+            return _chunk(x, y)
         return merged(_chunk(x[k : k + CHUNK], y[k : k + CHUNK]) for k in range(0, len(x), CHUNK))
+
+    @cached_property
+    def moments(self) -> tuple[int, int, int, int]:
+        """Covariance, both variances and the squared distance of the means, of the population.
+
+        All times one and the same factor, which cancels in every correlation; n^2 and the powers of two that
+        the four share are in it.
+        """
+        n, x, y = self.n, self.x, self.y
+        four = n * self.xy - x * y, n * self.xx - x * x, n * self.yy - y * y, (x - y) ** 2
+        joined = four[0] | four[1] | four[2] | four[3]
+        shared = max((joined & -joined).bit_length() - 1, 0)
+        return tuple(value >> shared for value in four)
 
     def __add__(self, other: "Sums") -> "Sums":
         """Sums of both together."""
@@ -127,6 +143,13 @@ def _whole(values: np.ndarray) -> tuple[list[int], int]:
     if int(shift.max()) + bits <= ROOM:
         return (whole << shift).tolist(), -lowest
     return [w << s for w, s in zip(whole.tolist(), shift.tolist(), strict=True)], -lowest
+
+
+def mean(values: Sequence[float], weights: Sequence[int]) -> float:
+    """Weighted mean of finite floats, exact and rounded once: their order does not matter."""
+    whole, down = _whole(np.asarray(values, np.float64))
+    total, count = sum(map(mul, whole, weights)), sum(weights)
+    return ratio(total << max(-down, 0), count << max(down, 0))
 
 
 def ratio(numerator: int, denominator: int) -> float:

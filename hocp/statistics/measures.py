@@ -31,18 +31,9 @@ def _ready(sums: Sums, least: int = 1) -> None:
         raise Undefined(f"{sums.n} items, needs {least}")
 
 
-def _moments(sums: Sums) -> tuple[int, int, int]:
-    """Covariance and both variances of the population, times n^2, in steps of 2^-(2 STEP)."""
-    return (
-        sums.n * sums.xy - sums.x * sums.y,
-        sums.n * sums.xx - sums.x**2,
-        sums.n * sums.yy - sums.y**2,
-    )
-
-
 def constant(sums: Sums) -> bool:
     """Whether predictions or labels are all equal, as those of a single frame are."""
-    _, x, y = _moments(sums)
+    _, x, y, _ = sums.moments
     return x == 0 or y == 0
 
 
@@ -66,7 +57,7 @@ def rmse(sums: Sums) -> float:
 def pcc(sums: Sums, variance: str = VARIANCE) -> float:
     """Pearson's correlation; a mixed convention multiplies it by n / (n - 1), or the inverse."""
     _ready(sums, least=2)
-    covariance, x, y = _moments(sums)
+    covariance, x, y, _ = sums.moments
     for name, value in (("predictions", x), ("labels", y)):
         if value == 0:
             raise Undefined(f"{name} are constant")
@@ -78,11 +69,11 @@ def pcc(sums: Sums, variance: str = VARIANCE) -> float:
 def ccc(sums: Sums, variance: str = VARIANCE) -> float:
     """Lin's concordance, ``2 cov / (var_x + var_y + (mean_x - mean_y)^2)``; 0 where one side is constant."""
     _ready(sums)
-    covariance, x, y = _moments(sums)
+    covariance, x, y, bias = sums.moments
     if x == y == 0:
         raise Undefined("predictions and labels are constant")
     less_c, less_v = _less(variance)
-    n, bias = sums.n, (sums.x - sums.y) ** 2
+    n = sums.n
     down = (n - less_c) * (n * (x + y) + (n - less_v) * bias)
     return ratio(2 * n * (n - less_v) * covariance, down)
 

@@ -1,13 +1,13 @@
 """What a mean can be taken over: clips, people, folds, windows, batches; and units without a value."""
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
 from hocp.statistics import measures
 from hocp.statistics.exact import Sums, Undefined
+from hocp.statistics.exact import mean as exact_mean
 from hocp.statistics.tested import Tested
 
 #: Frames of a window and items of a batch, consecutive ones.
@@ -18,14 +18,14 @@ POLICIES = ("excluded", "zero", "match")
 
 
 def partitions(tested: Tested) -> dict[str, np.ndarray]:
-    """Way of averaging -> number of the unit that each item belongs to."""
+    """Way of averaging -> number of the unit that each item belongs to. Clips can be weighted, too."""
     n = len(tested.fold)
     found = {"pooled": np.zeros(n, np.int64)}
     clips = _codes(tested.clip)
     if len(np.unique(tested.fold)) > 1:
         found["fold_mean"] = _codes(tested.fold)
     if (tested.clip != "").all():
-        found |= {"clip_mean": clips, "clip_weighted": clips, "window16_mean": _windows(clips, tested.frame)}
+        found |= {"clip_mean": clips, "window16_mean": _windows(clips, tested.frame)}
     if (tested.group != "").all():
         found["group_mean"] = _codes(tested.group)
     return found | {"batch32_mean": np.arange(n) // BATCH}
@@ -53,49 +53,68 @@ def split(predicted: np.ndarray, true: np.ndarray, units: np.ndarray) -> list[Su
     return [Sums.of(predicted[part], true[part]) for part in np.split(order, cuts)]
 
 
-class Mean(NamedTuple):
-    """A number over units, or None and the reason."""
+class Values(NamedTuple):
+    """A metric of each unit; None where predictions or labels are constant."""
 
-    value: float | None
-    undefined: int
-    reason: str = ""
+    numbers: Sequence[float | None]
+    lengths: Sequence[int]
+    exact: Sequence[bool]
+
+    @property
+    def undefined(self) -> int:
+        """How many units have no value."""
+        return sum(number is None for number in self.numbers)
 
 
-def mean(
-    units: Sequence[Sums], measure: Callable[[Sums], float], *, policy: str, weighted: bool, moments: bool
-) -> Mean:
-    """Mean of a metric over units, by their lengths if `weighted`; exact sums, so the order does not matter.
+def values(units: Sequence[Sums], measure: Callable[[Sums], float], *, moments: bool) -> Values:
+    """A metric of each unit.
 
     Parameters
     ----------
     units : sequence of Sums
     measure : callable
         From `hocp.statistics.measures`.
-    policy : str
-        One of POLICIES.
-    weighted : bool
-        Whether longer units weigh more.
     moments : bool
         Whether the metric needs both sides to vary: correlations do.
+
+    Raises
+    ------
+    Undefined
+        If a unit is empty or has values that are not finite.
     """
-    values, undefined = [], 0
-    for unit in units:
-        try:
-            if moments and not unit.nonfinite and measures.constant(unit):
-                raise Undefined("predictions or labels are constant")
-            values.append((measure(unit), unit.n))
-        except Undefined as error:
-            if unit.nonfinite or not unit.n:
-                return Mean(None, undefined, f"a unit has no value: {error}")
-            undefined += 1
-            if policy != "excluded":
-                values.append((float(policy == "match" and measures.matches(unit)), unit.n))
-    if not values:
-        return Mean(None, undefined, f"none of {len(units)} units has a value")
-    return Mean(_mean(values, weighted=weighted), undefined)
+    return Values(
+        [_value(unit, measure, moments) for unit in units],
+        [unit.n for unit in units],
+        [measures.matches(unit) for unit in units] if moments else [False] * len(units),
+    )
 
 
-def _mean(values: Sequence[tuple[float, int]], *, weighted: bool) -> float:
-    """Exact mean of floats, rounded once."""
-    parts = [(Fraction(value), n if weighted else 1) for value, n in values]
-    return float(sum(value * n for value, n in parts) / sum(n for _, n in parts))
+def _value(unit: Sums, measure: Callable[[Sums], float], moments: bool) -> float | None:
+    if unit.n and not unit.nonfinite and moments and measures.constant(unit):
+        return None
+    try:
+        return measure(unit)
+    except Undefined as error:
+        if unit.nonfinite or not unit.n:
+            raise Undefined(f"a unit has no value: {error}") from None
+        return None
+
+
+def mean(found: Values, *, policy: str, weighted: bool) -> float:
+    """Mean over units, by their lengths if `weighted`; units without a value as `policy` says.
+
+    Raises
+    ------
+    Undefined
+        If no unit is left.
+    """
+    numbers, weights = [], []
+    for number, length, exact in zip(*found, strict=True):
+        if number is None and policy != "excluded":
+            number = float(policy == "match" and exact)
+        if number is not None:
+            numbers.append(number)
+            weights.append(length if weighted else 1)
+    if not numbers:
+        raise Undefined(f"none of {len(found.numbers)} units has a value")
+    return exact_mean(numbers, weights)

@@ -75,14 +75,14 @@ def coverage(
 ) -> list[dict]:
     """Rows for one size: how often the interval held the truth, lay below it, lay above it."""
     offset = 0.15 if seeds > 1 else 0.0
-    wanted, begun = truth(offset), time.perf_counter()
+    wanted, begun = truth(offset), time.process_time()
     found: dict[str, list] = {"BCa": [], "percentile": []}
     for number in range(trials):
         random = np.random.default_rng([seed, count, seeds, number])
         tables = simulate(random, count=count, seeds=seeds, offset=offset)
         for method, interval in trial(tables, resamples=resamples, level=level, random=random).items():
             found[method].append(interval[:2])
-    seconds = round(time.perf_counter() - begun, 1)
+    seconds = round(time.process_time() - begun, 1)
     rows = []
     for method, ends in found.items():
         low, high = np.array(ends).T

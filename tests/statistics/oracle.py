@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 
 #: Variance convention -> what is taken from n for the covariance and for the variances.
 LESS = {"population": (0, 0), "sample": (1, 1), "mixed_a": (1, 0), "mixed_b": (0, 1)}
@@ -12,13 +13,20 @@ def sign(value: Fraction) -> int:
     return (value > 0) - (value < 0)
 
 
+@lru_cache(maxsize=4)
+def _centred(x: tuple[Fraction, ...], y: tuple[Fraction, ...]) -> tuple[Fraction, ...]:
+    """Sums of products and squares about the means, and the squared distance of the means."""
+    a, b = sum(x) / len(x), sum(y) / len(y)
+    products = sum((p - a) * (q - b) for p, q in zip(x, y, strict=True))
+    squares = (sum((v - c) ** 2 for v in values) for values, c in ((x, a), (y, b)))
+    return products, *squares, (a - b) ** 2
+
+
 def moments(x: Sequence[Fraction], y: Sequence[Fraction], variance: str) -> tuple[Fraction, ...]:
     """Covariance, variances and squared distance of the means."""
     n, (less_c, less_v) = len(x), LESS[variance]
-    a, b = sum(x) / n, sum(y) / n
-    covariance = sum((p - a) * (q - b) for p, q in zip(x, y, strict=True)) / (n - less_c)
-    spreads = (sum((v - c) ** 2 for v in values) / (n - less_v) for values, c in ((x, a), (y, b)))
-    return covariance, *spreads, (a - b) ** 2
+    products, first, second, bias = _centred(tuple(x), tuple(y))
+    return products / (n - less_c), first / (n - less_v), second / (n - less_v), bias
 
 
 def ccc(x, y, variance="population") -> Fraction | None:

@@ -100,16 +100,17 @@ def test_sign_agreement(sign):
     assert measures.zero_labels(Sums.of(SIGN_PREDICTED, SIGN_TRUE)) == 3
 
 
-def _over(codes, metric, predicted, true, **options):
-    options = {"policy": "excluded", "weighted": False, "moments": metric in ("pcc", "ccc"), **options}
+def _over(codes, metric, predicted, true, *, policy="excluded", weighted=False) -> tuple[float, int]:
+    """Mean over units, and how many of them have no value."""
     parts = units.split(np.array(predicted), np.array(true), np.array(codes))
-    return units.mean(parts, measures.METRICS[metric], **options)
+    found = units.values(parts, measures.METRICS[metric], moments=metric in ("pcc", "ccc"))
+    return units.mean(found, policy=policy, weighted=weighted), found.undefined
 
 
 def test_elim_averages_the_errors_of_batches():
     """Errors 1 1 in one batch, 0 0 in the next: 1/2; together it is the root of 1/2."""
     predicted, true = [1.0, 1.0, 0.0, 0.0], [0.0] * 4
-    assert _over([0, 0, 1, 1], "rmse", predicted, true) == (0.5, 0, "")
+    assert _over([0, 0, 1, 1], "rmse", predicted, true) == (0.5, 0)
     assert metrics.rmse(predicted, true) == 0.5**0.5
 
 
@@ -120,9 +121,9 @@ def test_omg_averages_videos():
     predicted = [5.0, 6.0, 7.0, 2.0, 1.0, 0.0, -0.5, 0.0, 0.5]
     true = [5.0, 6.0, 7.0, 0.0, 1.0, 2.0, -1.0, 0.0, 1.0]
     codes = [0, 0, 0, 1, 1, 1, 2, 2, 2]
-    assert _over(codes, "ccc", predicted, true).value == pytest.approx(float(F(4, 15)), rel=1e-15)
+    assert _over(codes, "ccc", predicted, true)[0] == pytest.approx(float(F(4, 15)), rel=1e-15)
     shorter = [part[1:] for part in (codes, predicted, true)]
-    assert _over(shorter[0], "ccc", *shorter[1:], weighted=True).value == pytest.approx(7 / 40, rel=1e-15)
+    assert _over(shorter[0], "ccc", *shorter[1:], weighted=True)[0] == pytest.approx(7 / 40, rel=1e-15)
 
 
 def test_a_video_without_variance_is_nan_zero_or_dropped():
@@ -131,11 +132,11 @@ def test_a_video_without_variance_is_nan_zero_or_dropped():
     """
     predicted, true = [0.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.3], [0.0, 1.0, 0.5, 0.5, 0.0, 0.0, 0.3]
     codes = [0, 0, 1, 1, 2, 2, 3]
-    assert _over(codes, "ccc", predicted, true) == (1.0, 3, "")
-    assert _over(codes, "ccc", predicted, true, policy="zero") == (0.25, 3, "")
-    assert _over(codes, "ccc", predicted, true, policy="match") == (0.75, 3, "")
-    none = _over(codes[2:], "ccc", predicted[2:], true[2:])
-    assert none == (None, 3, "none of 3 units has a value")
+    assert _over(codes, "ccc", predicted, true) == (1.0, 3)
+    assert _over(codes, "ccc", predicted, true, policy="zero") == (0.25, 3)
+    assert _over(codes, "ccc", predicted, true, policy="match") == (0.75, 3)
+    with pytest.raises(metrics.Undefined, match="none of 3 units has a value"):
+        _over(codes[2:], "ccc", predicted[2:], true[2:])
 
 
 def test_mimamo_gives_predictions_the_spread_of_the_training_labels():
