@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def wide(rows: Rows) -> Block:
     """One data set: a line a pair of methods, over people where they are known."""
-    unit = next(unit for unit in UNITS if any(row["unit"] == unit for row in rows))
+    present = [unit for unit in UNITS if any(row["unit"] == unit for row in rows)]
+    unit = next((u for u in present if any(row["unit"] == u and row["low"] for row in rows)), present[-1])
     shown = [row for row in rows if row["unit"] == unit and row["metric"] == METRIC]
     columns = [Column(name="Method"), Column(name="minus")]
     for dimension in DIMENSIONS:

@@ -12,6 +12,8 @@ import numpy as np
 
 #: Resamples that are multiplied at once; bounds the memory.
 CHUNK = 256
+#: Fewest clusters: below, resamples repeat so often that an interval misleads.
+LEAST = 5
 
 Metric = Callable[[np.ndarray], np.ndarray]
 
@@ -72,8 +74,8 @@ def bca(value: float, drawn: np.ndarray, left: np.ndarray, *, level: float) -> I
     """
     from scipy.special import ndtr, ndtri
 
-    if len(left) < 2:
-        return Interval(None, None, f"{len(left)} cluster, an interval needs 2")
+    if len(left) < LEAST:
+        return Interval(None, None, f"{len(left)} to draw from, an interval needs {LEAST}")
     lost = int(np.isnan(drawn).sum()) + int(np.isnan(left).sum())
     if lost:
         return Interval(None, None, f"{lost} resamples have no value: too few clusters vary")

@@ -77,8 +77,8 @@ def test_the_interval_by_our_draws_is_near_scipy_s():
 @pytest.mark.parametrize(
     ("left", "drawn", "reason"),
     [
-        ([0.5], [0.5], "1 cluster, an interval needs 2"),
-        ([0.5, np.nan], [0.5, np.nan], "2 resamples have no value"),
+        ([0.5] * 4, [0.5], "4 to draw from, an interval needs 5"),
+        ([0.5] * 5 + [np.nan], [0.5, np.nan], "2 resamples have no value"),
     ],
 )
 def test_no_interval_has_a_reason(left, drawn, reason):
@@ -87,7 +87,7 @@ def test_no_interval_has_a_reason(left, drawn, reason):
 
 
 def test_equal_resamples_give_a_point():
-    assert bootstrap.bca(0.5, np.full(9, 0.5), np.full(3, 0.5), level=0.95)[:2] == (0.5, 0.5)
+    assert bootstrap.bca(0.5, np.full(9, 0.5), np.full(5, 0.5), level=0.95)[:2] == (0.5, 0.5)
 
 
 def test_constant_sides_in_resamples():
