@@ -5,15 +5,16 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from figures import tables, verdicts
+from figures import tables, uncertain, verdicts
 from figures.labels import label, ordered
 from figures.tables import Block, Column
+from figures.uncertain import Interval
 from hocp.contracts import files, manifest, published, record
 from hocp.contracts.published import DIMENSIONS, METRICS, Cell, Published
 
 COLUMNS = (
     "dataset", "setting", "method", "name", "dimension", "metric", "published", "confidence",
-    "ours", "spread", "seeds", "data", "verdict", "reason",
+    "ours", "spread", "seeds", "low", "high", "unit", "data", "verdict", "reason",
 )  # fmt: skip
 
 #: How metrics are computed in these tables: once, over all test frames together.
@@ -38,12 +39,17 @@ def main(dataset: str, doc: str | None, argv: Sequence[str] | None = None) -> No
     parser.add_argument("--runs", required=True, metavar="CSV", help="all runs' metrics (hocp score)")
     parser.add_argument("--published", metavar="YAML", help="default: results/published/paper.yaml")
     parser.add_argument("--facts", metavar="JSON", help="manifest.json of the data set, for a note")
+    parser.add_argument("--intervals", metavar="CSV", help="intervals of the numbers (hocp uncertainty)")
+    parser.add_argument("--controls", metavar="CSV", help="what needs no network reaches (hocp controls)")
     args = parser.parse_args(argv)
     known = published.load(args.published)
     data, ours = read_runs(args.runs, dataset)
     rows = compare(known.cells(dataset), ours, data=data)
+    intervals = uncertain.read_intervals(args.intervals, dataset)
+    rows = [_with_interval(row, intervals) for row in rows]
+    rows += map(_control, uncertain.read_controls(args.controls, dataset))
     notes = [usable(manifest.read_facts(args.facts))] if args.facts else []
-    block = tables.with_notes(wide(rows, dataset, known), *notes)
+    block = tables.with_notes(wide(rows, dataset, known, list(intervals.values())), *notes)
     tables.write(args.out, COLUMNS, rows, blocks=[block], inputs=tables.inputs_of(args))
 
 
@@ -160,7 +166,31 @@ def _row(cell: Cell, ours: Ours, data: str) -> dict[str, str]:
     }
 
 
-def wide(rows: Sequence[Mapping[str, str]], dataset: str, known: Published) -> Block:
+def _with_interval(row: dict[str, str], intervals: Mapping[tuple[str, str, str], Interval]) -> dict[str, str]:
+    """The row with the ends of its interval, where there is one."""
+    found = intervals.get((row["method"], row["dimension"], row["metric"]))
+    if found is None or not row["ours"]:
+        return row
+    return row | {"low": tables.number(found.low), "high": tables.number(found.high), "unit": found.unit}
+
+
+def _control(row: Mapping[str, str]) -> dict[str, str]:
+    """A row of ``controls.csv`` as one of this table: a method without a published number."""
+    return {
+        **{key: row[key] for key in ("dataset", "method", "dimension", "metric", "data")},
+        "setting": CONTROL,
+        "name": label("controls", row["method"]).name,
+        "published": "",
+        "confidence": "",
+        "ours": tables.number(float(row["value"])) if row["value"] else "",
+        "verdict": verdicts.NOT_PUBLISHED if row["value"] else verdicts.NOT_RUN,
+        "reason": row["reason"] or row["note"],
+    }
+
+
+def wide(
+    rows: Sequence[Mapping[str, str]], dataset: str, known: Published, intervals: Sequence[Interval] = ()
+) -> Block:
     """A line for each method and dimension; published and our numbers in column groups of their own."""
     data = rows[0]["data"]
     names = [label("metrics", metric).name for metric in METRICS]
@@ -177,10 +207,13 @@ def wide(rows: Sequence[Mapping[str, str]], dataset: str, known: Published) -> B
         for method in dict.fromkeys(row["method"] for row in of_setting):
             body += _lines([row for row in of_setting if row["method"] == method])
     title = f"{label('datasets', dataset).name}: valence and arousal"
-    return Block(title=title, columns=columns, rows=body, notes=_notes(rows, known))
+    return Block(
+        title=title, columns=columns, rows=body, notes=_notes(rows, known, uncertain.said(intervals))
+    )
 
 
-_SETTINGS = {"static": "single frames", "temporal": "clips"}
+CONTROL = "control"
+_SETTINGS = {"static": "single frames", "temporal": "clips", CONTROL: "what needs no network"}
 _FRAMES = {"affectnet": "images", "sewa": "frames", "afew_va": "frames of all folds together"}
 
 
@@ -196,23 +229,25 @@ def _lines(rows: Sequence[Mapping[str, str]]) -> list[list[str]]:
             dimension,
             *(verdicts.marked(row.get("published", ""), row.get("confidence", "")) for row in line),
             *(_ours(row) for row in line),
-            verdicts.summary(found),
+            "" if rows[0]["setting"] == CONTROL else verdicts.summary(found),
         ])  # fmt: skip
     return lines
 
 
 def _ours(row: Mapping[str, str]) -> str:
     value, spread = row.get("ours", ""), row.get("spread", "")
+    if row.get("low"):
+        return f"{value} [{float(row['low']):.2f}, {float(row['high']):.2f}]"
     return f"{value} ± {spread}" if spread else value
 
 
-def _notes(rows: Sequence[Mapping[str, str]], known: Published) -> list[str]:
+def _notes(rows: Sequence[Mapping[str, str]], known: Published, intervals: str) -> list[str]:
     """Legend of the marks, and how ours are computed."""
     notes = [verdicts.legend((row["confidence"] for row in rows if row["confidence"]), known.levels)]
     notes.append(
         "An empty published cell: the paper gives no number. Ours: computed once over all test "
         + _FRAMES[rows[0]["dataset"]]
-        + _seeds_note(rows)
+        + _seeds_note(rows, intervals)
     )
     if rows[0]["data"] == "generated":
         notes.append(
@@ -225,6 +260,8 @@ def _notes(rows: Sequence[Mapping[str, str]], known: Published) -> list[str]:
     return notes
 
 
-def _seeds_note(rows: Sequence[Mapping[str, str]]) -> str:
-    most = max((int(row["seeds"]) for row in rows if row["seeds"]), default=0)
-    return f"; mean ± standard deviation over {most} seeds." if most > 1 else ", one seed."
+def _seeds_note(rows: Sequence[Mapping[str, str]], intervals: str) -> str:
+    most = max((int(row["seeds"]) for row in rows if row.get("seeds")), default=0)
+    spread = "" if intervals else " ± standard deviation"
+    seeds = f"; mean{spread} over {most} seeds." if most > 1 else ", one seed."
+    return f"{seeds} {intervals}".rstrip()

@@ -1,10 +1,11 @@
 """Accuracy against what it costs: CCC by parameters, by multiply-adds and by measured training time.
 
-``python -m figures.fig_pareto --runs RUNS.csv --out PREFIX``
+``python -m figures.fig_pareto --runs RUNS.csv --intervals INTERVALS.csv --out PREFIX``
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -13,12 +14,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter
 
-from figures import style
+from figures import style, uncertain
 from figures.labels import label, labels, ordered
+from figures.uncertain import Interval
 
 COSTS = {"parameters": "parameters", "macs": "multiply-adds a frame", "seconds": "training time (s)"}
 FRONTS = {"valence": "-", "arousal": ":"}
 METRIC = "ccc"
+Intervals = Mapping[str, Mapping[uncertain.Key, Interval]]
 
 
 def read(path: str | Path, convention: str) -> pd.DataFrame:
@@ -40,7 +43,7 @@ def read(path: str | Path, convention: str) -> pd.DataFrame:
     return chosen[~pooled | (chosen["fold"] == "all")]
 
 
-def draw(runs: pd.DataFrame) -> Figure:
+def draw(runs: pd.DataFrame, intervals: Intervals = MappingProxyType({})) -> Figure:
     """One row a data set, one column a cost; filled markers are valence, open ones arousal.
 
     Parameters
@@ -48,6 +51,8 @@ def draw(runs: pd.DataFrame) -> Figure:
     runs : DataFrame
         Columns dataset, method, data, seed, parameters, macs, seconds, dimension, value, reason. A missing
         value or cost is counted in the panel, with its reason.
+    intervals : mapping
+        Data set -> its intervals, drawn as thin lines through the points of one seed or the mean of several.
     """
     datasets = ordered("datasets", runs["dataset"])
     methods = ordered("methods", runs["method"])
@@ -57,6 +62,7 @@ def draw(runs: pd.DataFrame) -> Figure:
         rows = runs[runs["dataset"] == dataset]
         for axes, cost in zip(line, COSTS, strict=True):
             _panel(axes, rows, cost)
+            _intervals(axes, rows, cost, intervals.get(dataset, {}))
         line[0].set_ylabel(f"CCC, {label('datasets', dataset).name}")
     for axes, (cost, words) in zip(grid[-1], COSTS.items(), strict=True):
         axes.set_xlabel(words)
@@ -89,6 +95,16 @@ def _panel(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
     axes.margins(0.14)
     axes.grid(axis="y")
     _missing(axes, rows, shown, cost)
+
+
+def _intervals(axes: Axes, rows: pd.DataFrame, cost: str, found: Mapping[uncertain.Key, Interval]) -> None:
+    """Intervals of each method and dimension, at the mean cost of its seeds."""
+    for (method, dimension), points in rows.groupby(["method", "dimension"]):
+        interval = found.get((method, dimension, METRIC))
+        if interval:
+            axes.plot([points[cost].mean()] * 2, [interval.low, interval.high], lw=0.7, alpha=0.6, zorder=1.5,
+                      color=label("methods", method).colour, ls=FRONTS[dimension],
+                      label=f"{method}:{dimension}:interval")  # fmt: skip
 
 
 def _front(axes: Axes, part: pd.DataFrame, cost: str, dimension: str) -> None:
@@ -127,12 +143,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Read, draw, save."""
     parser = style.parser(__doc__)
     parser.add_argument("--runs", required=True, metavar="CSV")
+    parser.add_argument("--intervals", metavar="CSV", help="intervals of the numbers (hocp uncertainty)")
     parser.add_argument(
         "--convention", default="pooled", help="how frames were gathered (default: %(default)s)"
     )
     args = parser.parse_args(argv)
+    runs = read(args.runs, args.convention)
+    intervals = {d: uncertain.read_intervals(args.intervals, d) for d in runs["dataset"].unique()}
     with style.styled():
-        style.save(draw(read(args.runs, args.convention)), args.out)
+        style.save(draw(runs, intervals), args.out)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,9 @@ COMMANDS = {
     "published": ("hocp.audit.published_command", "the published numbers against your copy of the paper"),
     "trace": ("hocp.audit.trace_command", "from a cell of a table back to runs, data and code, verified"),
     "sensitivity": ("hocp.learning.sensitivity_command", "metrics on test faces that were cut in other ways"),
+    "conventions": ("hocp.statistics.conventions_command", "all runs under every convention of metrics"),
+    "uncertainty": ("hocp.statistics.uncertainty_command", "intervals of all numbers, tests between methods"),
+    "controls": ("hocp.statistics.controls_command", "what constant and permuted predictions reach"),
     "gpu-check": ("hocp.learning.gpu_command", "networks on a GPU against CPU float64"),
     "gpu-bench": ("hocp.learning.gpu_bench_command", "layers and networks on a GPU against cuDNN's, timed"),
 }

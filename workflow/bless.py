@@ -5,8 +5,9 @@
 
 What is kept: tables with their trails, records, claims, rank lists, costs, benchmarks, facts of the data
 sets, figures as PNG; with --speed only the speed benchmark of full size, made by the target `bench_full`,
-with its tables and figures. What is not: data, models, predictions, logs; their hashes stand in the
-records. The folder is named after scenario (or "speed"), device and torch version.
+with its tables and figures. What is not: data, models, predictions, logs, whose hashes stand in the
+records, and `conventions.csv`, which is large. The folder is named after scenario (or "speed"), device and
+torch version.
 """
 
 import argparse
@@ -23,7 +24,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Pattern below results/<scenario>/ -> folder below the reference; {parent} is the file's own folder.
 KEPT = {
-    "tables/*.csv": "tables/{name}",
+    "tables/tab_*.csv": "tables/{name}",
+    "tables/runs.csv": "tables/{name}",
+    "tables/intervals.csv": "tables/{name}",
+    "tables/comparisons.csv": "tables/{name}",
+    "tables/controls.csv": "tables/{name}",
     "tables/*.md": "tables/{name}",
     "tables/*.trail.json": "tables/{name}",
     "claims.*": "{name}",

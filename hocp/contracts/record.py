@@ -27,6 +27,26 @@ RUNS = (
     "convention", "dimension", "metric", "value", "n", "reason",
 )  # fmt: skip
 
+#: One row a number of `runs.csv` under one convention. `units` clips, people, folds, windows or batches were
+#: averaged, `undefined` of them had no value and were treated by `policy`; `missing` predictions of the `n`
+#: are the training mean. Empty where the word says nothing of the metric.
+CONVENTIONS = (
+    "run", "dataset", "method", "fold", "seed", "data", "variance", "aggregation", "sign", "processing",
+    "metric", "dimension", "value", "n", "units", "undefined", "policy", "missing", "reason",
+)  # fmt: skip
+
+#: One row a number over all seeds, with its interval over resampled clusters of `unit`, and seeds if several.
+#: A reason beside a value says what the interval leaves out.
+INTERVALS = (
+    "dataset", "method", "dimension", "metric", "value", "low", "high", "level", "resamples", "unit",
+    "seeds", "clusters", "data", "reason",
+)  # fmt: skip
+
+#: One row a number of a predictor that learns nothing, or of the best possible one: what ours lie between.
+CONTROLS = (
+    "dataset", "method", "data", "fold", "convention", "dimension", "metric", "value", "n", "note", "reason",
+)  # fmt: skip
+
 #: One row a factorized layer of a network trained with the lasso.
 RANKS = (
     "run", "data", "gamma", "layer", "rank", "zeroed", "share", "parameters_before", "parameters_after",
@@ -185,3 +205,24 @@ def read_predictions(path: str | Path) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in PREDICTIONS}
     except (ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path}: not a file of predictions: {error}") from None
+
+
+#: What ``train.json`` and ``record.json`` may hold.
+SCHEMA = Path(__file__).resolve().parents[2] / "workflow" / "schemas" / "record.schema.yaml"
+
+
+def check(value: Any, place: str) -> None:
+    """Hold the facts of a run against ``workflow/schemas/record.schema.yaml``.
+
+    Raises
+    ------
+    ValueError
+        If a key is missing, unknown or of the wrong type; names it and `place`.
+    """
+    import jsonschema
+    import yaml
+
+    schema = yaml.safe_load(SCHEMA.read_text("utf-8"))
+    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
+    if error is not None:
+        raise ValueError(f"{place}: at {error.json_path}: {error.message}")

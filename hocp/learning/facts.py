@@ -11,9 +11,9 @@ from torch import nn
 
 from hocp.clips import Prepared
 from hocp.contracts import files, record
+from hocp.contracts.record import check
 from hocp.conv import network_cost
 
-SCHEMA = Path(__file__).resolve().parents[2] / "workflow" / "schemas" / "record.schema.yaml"
 TRAINED, EVALUATED = "hocp-train-1", "hocp-record-1"
 
 
@@ -113,20 +113,3 @@ def write(path: str | Path, value: Mapping[str, Any]) -> None:
     """
     check(value, str(path))
     files.write_json(path, value)
-
-
-def check(value: Any, place: str) -> None:
-    """Hold facts against ``workflow/schemas/record.schema.yaml``.
-
-    Raises
-    ------
-    ValueError
-        If a key is missing, unknown or of the wrong type; names it and `place`.
-    """
-    import jsonschema
-    import yaml
-
-    schema = yaml.safe_load(SCHEMA.read_text("utf-8"))
-    error = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema).iter_errors(value))
-    if error is not None:
-        raise ValueError(f"{place}: at {error.json_path}: {error.message}")

@@ -1,82 +1,42 @@
-"""Metrics of valence, arousal and expression, over all frames at once, in float64.
+"""Metrics of valence, arousal and expression, over all frames at once.
 
-Each returns a number, or raises `Undefined` with the reason why there is none. RMSE and Pearson's correlation
-come from torchmetrics. Its concordance has sample variances (divided by n - 1) where the field has population
-ones, which differ for short sequences; so concordance is ours, as is sign agreement. torchmetrics is imported
-when first used, since that takes seconds.
+Each returns a float64, the exact value rounded once, or raises `Undefined` with the reason why there is none.
+For frames that come in batches or from several processes, keep a `Sums`: ``total += Sums.of(predicted,
+true)`` and ask `hocp.statistics.measures` at the end; the result has the same bits however they were split.
 """
 
-import warnings
 from collections.abc import Callable
+from functools import wraps
 
-import numpy as np
-import torch
 from numpy.typing import ArrayLike
 
+from hocp.statistics import measures
+from hocp.statistics.exact import Sums, Undefined, ratio
 
-class Undefined(ValueError):
-    """There is no number; the text says why."""
-
-
-def _pair(predicted: ArrayLike, true: ArrayLike, *, least: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    p, t = np.asarray(predicted, np.float64), np.asarray(true, np.float64)
-    assert p.shape == t.shape and p.ndim == 1, (p.shape, t.shape)
-    if len(p) < least:
-        raise Undefined(f"{len(p)} items, needs {least}")
-    if not (np.isfinite(p).all() and np.isfinite(t).all()):
-        raise Undefined("values are not finite")
-    return p, t
+__all__ = ["METRICS", "Sums", "Undefined", "acc", "ccc", "mse", "pcc", "rmse", "sagr"]
 
 
-def rmse(predicted: ArrayLike, true: ArrayLike) -> float:
-    """Root mean squared error, in label units."""
-    from torchmetrics.functional.regression import mean_squared_error
+def _of_arrays(measure: Callable[..., float]) -> Callable[..., float]:
+    """The same metric of two sequences instead of their sums."""
 
-    p, t = _pair(predicted, true)
-    return float(mean_squared_error(torch.from_numpy(p), torch.from_numpy(t), squared=False))
+    @wraps(measure)
+    def metric(predicted: ArrayLike, true: ArrayLike, **convention: str) -> float:
+        return measure(Sums.of(predicted, true), **convention)
 
-
-def pcc(predicted: ArrayLike, true: ArrayLike) -> float:
-    """Pearson's correlation coefficient."""
-    from torchmetrics.functional.regression import pearson_corrcoef
-
-    p, t = _pair(predicted, true, least=2)
-    for name, values in (("predictions", p), ("labels", t)):
-        if np.ptp(values) == 0:
-            raise Undefined(f"{name} are constant")
-    with warnings.catch_warnings():  # it warns of small variances, which float64 carries well
-        warnings.simplefilter("ignore", UserWarning)
-        value = float(pearson_corrcoef(torch.from_numpy(p - p.mean()), torch.from_numpy(t - t.mean())))
-    if not np.isfinite(value):
-        raise Undefined("the variance is too small")
-    return value
+    return metric
 
 
-def ccc(predicted: ArrayLike, true: ArrayLike) -> float:
-    """Lin's concordance correlation coefficient with population moments.
-
-    ``2 cov / (var_p + var_t + (mean_p - mean_t)^2)``; 0 where either side is constant.
-    """
-    p, t = _pair(predicted, true)
-    constant = np.ptp(p) == 0, np.ptp(t) == 0
-    if all(constant):
-        raise Undefined("predictions and labels are constant")
-    if any(constant):
-        return 0.0
-    scale = p.var() + t.var() + (p.mean() - t.mean()) ** 2
-    return float(2 * np.mean((p - p.mean()) * (t - t.mean())) / scale)
-
-
-def sagr(predicted: ArrayLike, true: ArrayLike) -> float:
-    """Share of equal signs, strict: a label of exactly 0 agrees with a prediction of exactly 0 alone."""
-    p, t = _pair(predicted, true)
-    return float(np.mean(np.sign(p) == np.sign(t)))
+rmse, mse = _of_arrays(measures.rmse), _of_arrays(measures.mse)
+pcc, ccc = _of_arrays(measures.pcc), _of_arrays(measures.ccc)
+sagr = _of_arrays(measures.sagr)
 
 
 def acc(predicted: ArrayLike, true: ArrayLike) -> float:
     """Share of equal class codes."""
-    p, t = _pair(predicted, true)
-    return float(np.mean(p == t))
+    codes = list(zip(predicted, true, strict=True))
+    if not codes:
+        raise Undefined("0 items, needs 1")
+    return ratio(sum(bool(p == t) for p, t in codes), len(codes))
 
 
 #: Metrics of valence and of arousal, by machine name.

@@ -1,57 +1,18 @@
 """Metrics of evaluated runs, as rows of the tidy table ``runs.csv``."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from hocp.contracts import files, record
-from hocp.learning import facts, metrics
+from hocp.contracts import record
+from hocp.learning import metrics
+from hocp.statistics.evaluated import Evaluated, Predictions
 
 #: Ways of making one number of many frames. Both take the raw predictions, unclipped.
 POOLED, FOLD_MEAN = "pooled", "fold_mean"
 DIMENSIONS = ("valence", "arousal")
-
-Predictions = Mapping[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """An evaluated run: its record and its predictions, verified to belong together."""
-
-    record: Mapping[str, Any]
-    predictions: Predictions
-
-    @classmethod
-    def read(cls, folder: str | Path) -> "Evaluated":
-        """Read a run's folder.
-
-        Raises
-        ------
-        FileNotFoundError
-            If the run is not evaluated.
-        ValueError
-            If a file is not the one that the record describes, or the record does not fit its schema.
-        """
-        folder = Path(folder)
-        if not (folder / "record.json").exists():
-            raise FileNotFoundError(f"{folder / 'record.json'} is not there: the run is not evaluated")
-        known = files.read_json(folder / "record.json")
-        facts.check(known, str(folder / "record.json"))
-        _verify(folder / "predictions.npz", known["predictions_sha256"])
-        _verify(folder / "model.safetensors", known["model_sha256"])
-        if files.sha256_of(known["spec"]) != known["spec_sha256"]:
-            raise ValueError(f"{folder}/record.json: the specification is not the one that was hashed")
-        return cls(known, record.read_predictions(folder / "predictions.npz"))
-
-
-def _verify(path: Path, expected: str) -> None:
-    found = files.sha256(path)
-    if found != expected:
-        raise ValueError(f"{path} has SHA-256 {found}, record.json beside it says {expected}; evaluate anew")
 
 
 def rows(runs: Iterable[Evaluated]) -> Iterator[dict[str, Any]]:

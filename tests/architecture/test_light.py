@@ -14,6 +14,7 @@ LIGHT = [
     "hocp.__main__",
     *(f"hocp.contracts.{path.stem}" for path in sorted((ROOT / "hocp/contracts").glob("[a-z]*.py"))),
     *(f"hocp.audit.{path.stem}" for path in sorted((ROOT / "hocp/audit").glob("[a-z]*.py"))),
+    *(f"hocp.statistics.{path.stem}" for path in sorted((ROOT / "hocp/statistics").glob("[a-z]*.py"))),
     *(f"data_prep.{path.stem}" for path in sorted((ROOT / "data_prep").glob("[a-z]*.py"))),
     "data_prep.__main__",
     "data_prep.lookalike.cli",

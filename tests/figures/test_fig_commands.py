@@ -17,6 +17,7 @@ def commands(scenario: Path) -> dict[str, list]:
     """Figure -> its options for the made-up scenario."""
     manifests = [scenario / "data" / dataset / "manifest.csv" for dataset in DATASETS]
     sewa = scenario / "data" / "sewa"
+    tables = scenario / "tables"
     speed = ["--speed", scenario / "bench" / "speed.csv"]
     return {
         "overview": [],
@@ -24,12 +25,23 @@ def commands(scenario: Path) -> dict[str, list]:
         "cp": [],
         "flops": ["--published", published.PAPER, "--cost", scenario / "bench" / "cost.csv"],
         "sparsity": ["--published", published.PAPER, "--ranks", *scenario.glob("runs/*/ranks.csv")],
-        "trajectory": ["--predictions", *sorted(scenario.glob("runs/sewa.*/predictions.npz")),
-                       "--manifest", sewa / "manifest.csv", "--crops", sewa / "crops.h5"],
+        "trajectory": [
+            "--predictions",
+            *sorted(scenario.glob("runs/sewa.*/predictions.npz")),
+            "--manifest",
+            sewa / "manifest.csv",
+            "--crops",
+            sewa / "crops.h5",
+        ],
         "training": ["--histories", *sorted(scenario.glob("runs/*/history.csv")), "--manifests", *manifests],
-        "pareto": ["--runs", scenario / "tables" / "runs.csv"],
+        "pareto": ["--runs", tables / "runs.csv", "--intervals", tables / "intervals.csv"],
         "groups": ["--groups", scenario / "tables" / "groups.csv", "--runs", scenario / "tables" / "runs.csv",
                    "--manifest", scenario / "data" / "sessions" / "manifest.csv"],
+        "intervals": [
+            word
+            for name in ("runs", "intervals", "controls")
+            for word in (f"--{name}", tables / f"{name}.csv")
+        ],
         "pareto_time": speed,
         "latency": speed,
         "roofline": speed,

@@ -8,9 +8,8 @@ EVIDENCE = {
     "identities": IDENTITIES,
     "runs": RUNS,
     "ranks": expand(rules.train_lasso_run.output.ranks, run=LASSO),
+    "comparisons": COMPARISONS,
 }
-if "COMPARISONS" in globals():
-    EVIDENCE["comparisons"] = COMPARISONS
 
 
 rule claims:
@@ -41,13 +40,18 @@ rule claims:
 #: Data set -> its facts: a table of valence and arousal says how much of the data set is usable.
 FACTS = {name: expand(rules.prepare.output.facts, dataset=name) for name in DATASETS}
 
+#: What a table of valence and arousal reads.
+EMOTION = {"runs": RUNS, "published": PUBLISHED, "intervals": INTERVALS, "controls": CONTROLS}
+
 #: Table -> what it reads, each file under the name of the option that takes it.
 TABLES = {
     "tab_claims": {"claims": CLAIMS, "published": PUBLISHED},
     "tab_audit": {"published": PUBLISHED},
-    "tab_affectnet": {"runs": RUNS, "published": PUBLISHED, "facts": FACTS["affectnet"]},
-    "tab_sewa": {"runs": RUNS, "published": PUBLISHED, "facts": FACTS["sewa"]},
-    "tab_afew_va": {"runs": RUNS, "published": PUBLISHED, "facts": FACTS["afew_va"]},
+    "tab_affectnet": {**EMOTION, "facts": FACTS["affectnet"]},
+    "tab_sewa": {**EMOTION, "facts": FACTS["sewa"]},
+    "tab_afew_va": {**EMOTION, "facts": FACTS["afew_va"]},
+    "tab_comparisons": {"comparisons": COMPARISONS},
+    "tab_conventions": {"conventions": CONVENTIONS},
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
     "tab_cifar": {"cost": COST, "published": PUBLISHED},
     "tab_layers": {"layers": LAYERS},

@@ -1,0 +1,1 @@
+"""Metrics under every convention, their intervals, and tests between methods; without torch."""
