@@ -637,9 +637,8 @@ def beyond(rng: random.Random, folder: Path) -> str:
         values = mini.raters(make.FRAMES, 0.5)
         if session == 3:
             values[rng.randint(1, 4)] = rng.choice((1.04, -0.06, 1.001))
-        mini.segment(
-            folder / "raw", session, frames=make.FRAMES, video=make.film(), valence=mini.table(values)
-        )
+        film = mini.video(make.FRAMES, mark=session)
+        mini.segment(folder / "raw", session, frames=make.FRAMES, video=film, valence=mini.table(values))
     return of_preparation("sewa", folder / "raw", "--frame-step", "1")
 
 

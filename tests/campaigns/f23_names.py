@@ -9,7 +9,6 @@ from pathlib import Path
 
 from data_prep import __main__ as command_line
 from hocp.contracts import manifest
-from tests.campaigns.annotation_files import picture
 from tests.campaigns.case import Case
 from tests.campaigns.kinds import Kinds
 from tests.data_prep import mini_releases as mini
@@ -61,15 +60,8 @@ def cases(count: int, seed: int) -> Iterator[Case]:
 def release(folder: Path) -> None:
     """The smallest release that can be prepared: five actors."""
     for number in range(1, CLIPS + 1):
-        files = mini.clip(f"{number:03d}", actor=f"Actor {number}", frames=1, valence=number - 3)
-        mini.afew_va(
-            folder,
-            {
-                f"{number:03d}": {
-                    path: picture() if path.endswith("png") else data for path, data in files.items()
-                }
-            },
-        )
+        name = f"{number:03d}"
+        mini.afew_va(folder, {name: mini.clip(name, actor=f"Actor {number}", frames=1, valence=number - 3)})
 
 
 def prepare(source: str, out: str, dataset: str = "afew_va") -> str:
