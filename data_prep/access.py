@@ -22,11 +22,11 @@ ACCESS = {
         "with training.csv and validation.csv; 2021: train_set/ and val_set/",
     ),
     "sewa": Access(
-        "SEWA DB, Basic (538 segments, about 3 GB)",
+        "SEWA DB, Basic (538 segments, about 3 GB; or the subset of AVEC 2017, 2018 or 2019)",
         "https://db.sewaproject.eu",
         "academic research only; register and sign the end-user licence agreement",
         "one folder a segment with its .avi, -Landmarks.zip, -Valence.zip and -Arousal.zip; the zip "
-        "files stay packed",
+        "files stay packed; of AVEC the folders video and labels",
     ),
     "afew_va": Access(
         "AFEW-VA (600 clips, about 7 GB)",

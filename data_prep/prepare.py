@@ -72,12 +72,13 @@ def prepare(
         If the release is not recognised, incomplete, holds no usable item, or too many with one fault; if
         `out` is something else, another process prepares the same, or the disk is full.
     """
-    if data == "licensed" and (Path(source) / "lookalike.json").exists():
-        raise ValueError(f"{source}: generated data (it has a lookalike.json); expected the licensed release")
     out = Path(out)
     _leave_alone(out.resolve(), Path(source).resolve())
     work = Path(work) if work else out.with_name(f"{out.name}.work")
     reader, tree = READERS[dataset], Tree(source)
+    made = next((path for path in tree.files if path.rsplit("/", 1)[-1] == "lookalike.json"), None)
+    if data == "licensed" and made:
+        raise ValueError(f"{source}: generated data (it has {made}); expected the licensed release")
     release = reader.locate(tree, options)
     room.check(room.items(tree, release, options), side, out=out, work=work)
     tree.__dict__.pop("files", None)  # names of perhaps half a million files, not needed any more

@@ -171,12 +171,15 @@ def test_a_release_without_a_usable_item_is_refused(tmp_path):
     assert not (tmp_path / "a-out").exists()
 
 
-def test_generated_data_cannot_pass_as_licensed(tmp_path):
-    sewa(tmp_path / "a")
-    (tmp_path / "a/lookalike.json").write_text("{}")
+@pytest.mark.parametrize("folder", ["a", "."])
+def test_generated_data_cannot_pass_as_licensed(tmp_path, folder):
+    """Nor can their parent folder."""
+    sewa(tmp_path / "raw/a")
+    (tmp_path / "raw/a/lookalike.json").write_text("{}")
+    source = tmp_path / "raw" / folder
     with pytest.raises(ValueError, match="generated data"):
         prepare.prepare(
-            "sewa", tmp_path / "a", out=tmp_path / "out", data="licensed", side=16, options=options("sewa")
+            "sewa", source, out=tmp_path / "out", data="licensed", side=16, options=options("sewa")
         )
 
 
