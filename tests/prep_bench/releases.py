@@ -1,6 +1,7 @@
 """Releases of any size with the proportions of the real ones: a few generated pictures, many times over.
 
-Copies have other bytes where a hash looks and the same where a decoder does. Pictures have grain, without
+Copies have other bytes where a hash looks and the same where a decoder does, and their faces are marked a
+little aside, since equal crops would be taken for repetitions. Pictures have grain, without
 which they would be half as large as real ones and decode twice as fast. Mean sizes aimed at: JPEG 425 x 425
 pixels and 131 kB, PNG 720 x 576 and 240 kB, video 320 x 240 at 0.7 Mbit/s.
 """
@@ -29,6 +30,7 @@ SMALLEST, LARGEST = 60, 1200  # pixels of AffectNet's pictures
 SKEW = 0.825  # makes the mean side of 96 pictures 425 pixels
 HELD = 50  # every so many pictures one is in the validation list
 FOLDER = 320  # pictures of a folder
+STEP = 0.0625  # pixels from the face of one copy to that of the next
 JPEG_GRAIN, PNG_GRAIN = 20.0, 1.2  # standard deviations, of 255
 
 
@@ -53,7 +55,8 @@ def affectnet(folder: Path, count: int, size: str) -> None:
             place = folder / IMAGES / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(marked(data, number))
-            writers[number % HELD == 0].writerow(_row(path, portrait, code))
+            aside = STEP * (number // len(base))
+            writers[number % HELD == 0].writerow(_row(path, portrait, code, aside))
 
 
 def marked(jpeg: bytes, number: int) -> bytes:
@@ -62,8 +65,9 @@ def marked(jpeg: bytes, number: int) -> bytes:
     return jpeg[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2) + text + jpeg[2:]
 
 
-def _row(path: str, portrait: Portrait, code: int) -> dict[str, str]:
+def _row(path: str, portrait: Portrait, code: int, aside: float) -> dict[str, str]:
     x, y, width, height = portrait.box
+    x += aside
     points = ";".join(f"{value:.2f}" for value in portrait.landmarks.ravel())
     values = (path, x, y, width, height, points, code, portrait.valence, portrait.arousal)
     return dict(zip(COLUMNS, map(str, values), strict=True))
@@ -100,13 +104,28 @@ def afew_va(folder: Path, count: int, size: str) -> None:
     share = min(50, -(-count // 2))
     for start in range(0, count, share):
         numbers = range(start, min(start + share, count))
-        members = (member for number in numbers for member in _clip(number, *base[number % len(base)]))
+        members = (
+            member
+            for number in numbers
+            for member in _clip(number, *base[number % len(base)], STEP * (number // len(base)))
+        )
         write_zip(folder / f"{start // share + 1:02d}.zip", members, level=0)
 
 
-def _clip(number: int, pictures: dict[str, bytes], description: dict) -> Iterator[tuple[str, bytes]]:
+def _clip(
+    number: int, pictures: dict[str, bytes], description: dict, aside: float
+) -> Iterator[tuple[str, bytes]]:
     name = f"{number + 1:03d}"
-    described = {**description, "video_id": name, "actor": f"Actor {number % max(5, number // 3)}"}
+    frames = {
+        key: {**frame, "landmarks": [[x + aside, y] for x, y in frame["landmarks"]]}
+        for key, frame in description["frames"].items()
+    }
+    described = {
+        **description,
+        "frames": frames,
+        "video_id": name,
+        "actor": f"Actor {number % max(5, number // 3)}",
+    }
     yield f"{name}/{name}.json", json.dumps(described, indent=2).encode()
     yield from ((f"{name}/{key}.png", data) for key, data in pictures.items())
 
@@ -137,17 +156,29 @@ def sewa(folder: Path, count: int, size: str) -> None:
         name = f"SAH_C{number % 6 + 1}_S{number % 199 + 1:03d}_P{number + 1:03d}_VC1_{limits}"
         (folder / name).mkdir()
         for file in source.iterdir():
-            _copied(file, folder / name / file.name.replace(source.name, name), source.name, name)
+            target = folder / name / file.name.replace(source.name, name)
+            _copied(file, target, source.name, name, STEP * (number // len(base)))
     shutil.rmtree(base[0].parent)
 
 
-def _copied(file: Path, target: Path, old: str, new: str) -> None:
-    """Copy a file; tables in archives carry the name of their segment."""
-    if file.suffix != ".zip" or "Landmarks" in file.name:
+def _copied(file: Path, target: Path, old: str, new: str, aside: float) -> None:
+    """Copy a file; tables in archives carry the name of their segment, and landmarks are moved aside."""
+    if file.suffix != ".zip":
         shutil.copy(file, target)
         return
     with ZipFile(file) as archive:
-        write_zip(target, [(name.replace(old, new), archive.read(name)) for name in archive.namelist()])
+        members = [(name.replace(old, new), archive.read(name)) for name in archive.namelist()]
+    if "Landmarks" in file.name:
+        members = [(name, _moved(text.decode(), aside)) for name, text in members]
+    write_zip(target, members)
+
+
+def _moved(text: str, aside: float) -> bytes:
+    """Landmarks of a frame, the x of its face points moved: the third line of three."""
+    *others, points = text.splitlines()
+    values = [float(value) for value in points.split()]
+    values[::2] = [x + aside for x in values[::2]]
+    return "\n".join([*others, " ".join(f"{value:.4f}" for value in values)]).encode()
 
 
 def _chats(folder: Path, count: int, frames: int) -> list[Path]:

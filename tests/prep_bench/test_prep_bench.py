@@ -57,9 +57,7 @@ def test_a_small_run_makes_the_table(tmp_path):
     for row in whole:
         assert int(row["decoded"]) == int(row["items"]) == 6 * int(row["units"])
         assert float(row["cpu_s"]) > float(row["main_cpu_s"]) - 1e-9 > 0 and int(row["peak_bytes"]) > 30e6
-        assert (
-            int(row["inodes"]) == 2 + 3 + 1
-        )  # two folders, three files of the result, one of the work folder
+        assert int(row["inodes"]) == 2 + 4 + 1  # two folders, four files of the result, one of the work
         crops = 3 * 112 * 112 * int(row["items"])
         assert min(int(row["out_bytes"]), int(row["work_bytes"])) > crops
     assert {row["stage"] for row in rows} >= {"read file", "read memory", "train"}

@@ -30,7 +30,7 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "snakemake", "--cores", "2", *map(str, arguments)]
 
 
-def snakemake(folder: Path, *arguments: object, timeout: float = 500) -> subprocess.CompletedProcess:
+def snakemake(folder: Path, *arguments: object, timeout: float = 1000) -> subprocess.CompletedProcess:
     """Run Snakemake in a copy of the suite; output and errors together in `stdout`."""
     return subprocess.run(
         command(*arguments), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -83,7 +83,7 @@ def test_an_undefined_score_has_a_reason(tmp_path, affectnet):
         silent.fc.weight.fill_(float("nan"))
     found = list(rows(silent, run_of(known), data=affectnet, store=tmp_path / "v", device=CPU))
     assert {row["value"] for row in found} == {None} == {row["change"] for row in found}
-    assert {row["reason"] for row in found} == {"values are not finite"}
+    assert {row["reason"] for row in found} == {"24 of 24 values are not finite"}
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path, affectnet):
