@@ -125,13 +125,17 @@ def bounded(text: TextIO, path: str) -> Iterator[str]:
 
 def _fields(line: str) -> list[str]:
     """Fields of one line, read alone: a quote left open must not swallow the rows behind it."""
-    try:
-        fields = next(csv.reader([line], strict=True), [])
-    except csv.Error:
-        return [line[:40]]
+    fields = _split(line)
     if len(fields) == 8 + 136:
         fields = [*fields[:5], ";".join(fields[5:141]), *fields[141:]]
     return fields
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line], strict=True), [])
+    except csv.Error:  # a field beyond the reader's limit, or a quote left open
+        return [line[:40]]
 
 
 def image_of(fields: tuple[str, ...]) -> str:
@@ -142,9 +146,9 @@ def image_of(fields: tuple[str, ...]) -> str:
 def forms(tree: Tree, path: str) -> list[str]:
     """Say how this copy of a list is written: header, columns of the landmarks."""
     with tree.lines(path) as lines:
-        reader = csv.reader(lines)
-        head, row = next(reader, []), next(reader, [])
-    headed = _is_header(head)
+        rows = map(_split, bounded(lines, path))
+        head, row = next(rows, []), next(rows, [])
+    headed = len(head) > 1 and _is_header(head)
     found = []
     if not headed:
         found.append("without header")
