@@ -75,6 +75,7 @@ def prepare(
     out = Path(out)
     _leave_alone(out.resolve(), Path(source).resolve())
     work = Path(work) if work else out.with_name(f"{out.name}.work")
+    files.check_name(_lock(work), of=out)
     reader, tree = READERS[dataset], Tree(source)
     made = next((path for path in tree.files if path.rsplit("/", 1)[-1] == "lookalike.json"), None)
     if data == "licensed" and made:
@@ -126,8 +127,7 @@ def _alone(out: Path, work: Path) -> Iterator[None]:
     """Keep other processes from the same result and the same work folder."""
     with ExitStack() as stack:
         for place in (out, work):
-            lock = place.with_name(f".{place.name}.lock")
-            stack.enter_context(locks.held(lock, f"{place}: another process is preparing it"))
+            stack.enter_context(locks.held(_lock(place), f"{place}: another process is preparing it"))
         yield
 
 
@@ -137,6 +137,10 @@ def _leave_alone(out: Path, source: Path) -> None:
     others = out.exists() and (not out.is_dir() or any(path.name not in ours for path in out.iterdir()))
     if others or out == source or out in source.parents:
         raise ValueError(f"{out}: holds other files, which the result would replace; choose another --out")
+
+
+def _lock(place: Path) -> Path:
+    return place.with_name(f".{place.name}.lock")
 
 
 def _inventoried(release: Release, tree: Tree, inventory: Inventory) -> dict[str, str]:

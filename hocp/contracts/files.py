@@ -37,8 +37,7 @@ def publish(target: str | Path) -> Iterator[Path]:
     target = Path(target)
     # The suffix stays last: several writers (NumPy, matplotlib) append or choose a format by it.
     scratch = target.with_name(f".{target.stem}.{os.getpid()}.partial{target.suffix}")
-    if (length := len(os.fsencode(scratch.name))) > NAME:
-        raise ValueError(f"{target.name}: a name {length - NAME} bytes too long; choose a shorter one")
+    check_name(scratch, of=target)
     target.parent.mkdir(parents=True, exist_ok=True)
     _sweep(target)
     try:
@@ -51,6 +50,19 @@ def publish(target: str | Path) -> Iterator[Path]:
         _flush_entries(target.parent)
     finally:
         remove(scratch)
+
+
+def check_name(path: Path, *, of: Path) -> None:
+    """
+    Check that a file system takes the name of a file that stands beside another one.
+
+    Raises
+    ------
+    ValueError
+        If it is too long; says so of the name that a person chose.
+    """
+    if (length := len(os.fsencode(path.name))) > NAME:
+        raise ValueError(f"{of.name}: a name {length - NAME} bytes too long; choose a shorter one")
 
 
 def _exchange(target: Path, scratch: Path) -> None:
