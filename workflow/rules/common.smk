@@ -126,15 +126,14 @@ def rule_named(name):
 
 
 #: What tables and figures read that no data set went into.
-WITHOUT_DATA = (
-    *("cost", "layers", "speed", "targets", "conformance", "published"),
-    *("preparation", "machine", "ledger", "campaigns", "campaign_facts"),
+WITHOUT_DATA = set(
+    "cost layers speed targets conformance published preparation machine ledger campaigns campaign_facts".split()
 )
 
 
 def labels_of(stem, files):
     """Columns of the report's index: what each table or figure is made from."""
-    if set(files) - set(WITHOUT_DATA):
+    if set(files) - WITHOUT_DATA:
         return {"name": stem, "from": f"{CONFIG['data']['source']} data"}
     measured = {"layers": "timing", "speed": "timing", "preparation": "timing", "conformance": "probes",
                 "campaigns": "reference"}  # fmt: skip
