@@ -1,8 +1,7 @@
 """Deal groups into parts of given shares whose histograms are alike.
 
-Stratified dealers in libraries know one histogram and parts of one size, and go through the groups once. On
-labels like the releases' that left parts as different as chance does, so here groups are swapped until no
-swap helps.
+Stratified dealers in libraries know one histogram and parts of one size, and go through the groups once. Here
+groups are swapped until no swap helps.
 """
 
 from collections.abc import Hashable, Sequence
