@@ -86,6 +86,8 @@ def _run(path: str, part: Mapping[str, Any]) -> dict[str, Any]:
         "allocator": info["allocator"],
         "clock": part["benchmarks"][0]["options"]["timer"],
         "clocks_mhz": part["machine_info"]["environment"]["clocks_mhz"],
+        "passes": len(part["benchmarks"]),
+        "disturbed": sum(each["extra_info"]["disturbed"] for each in part["benchmarks"]),
         **part["machine_info"]["limits"],
     }
 
@@ -118,10 +120,10 @@ def _passes(benchmarks: Iterable[Mapping[str, Any]]) -> dict[tuple, list[Mapping
 
 
 def row(passes: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> dict[str, Any]:
-    """Statistics over all calls of all passes, and the facts that the first pass found."""
-    times = [1e3 * seconds for each in passes for seconds in each["stats"]["data"]]
-    low, middle, high = quantiles(times, n=4, method="inclusive") if len(times) > 1 else times * 3
+    """Statistics over all calls of the undisturbed passes, and the facts that the first pass found."""
     info = passes[0]["extra_info"]
+    times = [1e3 * seconds for each in undisturbed(passes) for seconds in each["stats"]["data"]]
+    low, middle, high = quantiles(times, n=4, method="inclusive") if len(times) > 1 else times * 3
     return {
         **{name: info[name] for name in record.SPEED if name in info},
         "rounds": len(times),
@@ -132,6 +134,11 @@ def row(passes: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> dic
         "error": float(f"{info['error']:.2e}"),
         "pass_medians_ms": " ".join(f"{1e3 * median(each['stats']['data']):.4f}" for each in passes),
     }
+
+
+def undisturbed(passes: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Passes in which others left the CPU alone; all, if in none."""
+    return [each for each in passes if not each["extra_info"]["disturbed"]] or passes
 
 
 def roof_ms(info: Mapping[str, Any], limits: Mapping[str, float]) -> float | None:

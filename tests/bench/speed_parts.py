@@ -19,7 +19,7 @@ ENVIRONMENT = {
 
 def benchmark(peer: str, turn: int, milliseconds: list[float], **changes: Any) -> dict[str, Any]:
     """One pass over one peer."""
-    info = {**INFO, "peer": peer, "layout": "contiguous", "turn": turn, "form": None}
+    info = {**INFO, "peer": peer, "layout": "contiguous", "turn": turn, "form": None, "disturbed": False}
     info |= (FOUND if turn == 0 else {}) | changes
     return {
         "extra_info": info,

@@ -21,6 +21,15 @@ def test_passes_are_merged_into_one_row():
     assert row["macs"] == 10**9 and row["error"] == 1e-7
 
 
+def test_disturbed_passes_are_left_out_of_the_statistics_if_there_are_others():
+    quiet, disturbed = benchmark("dense", 0, [1, 2, 3]), benchmark("dense", 1, [8, 9], disturbed=True)
+    row = one_row(quiet, disturbed)
+    assert (row["rounds"], row["median_ms"]) == (3, 2)
+    assert row["pass_medians_ms"] == "2.0000 8.5000", "all passes, since peers are compared pass by pass"
+    quiet["extra_info"]["disturbed"] = True
+    assert one_row(quiet, disturbed)["rounds"] == 5
+
+
 def test_layouts_are_rows_of_their_own():
     part_ = part(*(benchmark("dense", 0, [1], layout=layout) for layout in ("contiguous", "channels_last")))
     assert [row["layout"] for row in collect.rows({"p": part_})] == ["contiguous", "channels_last"]
@@ -54,7 +63,7 @@ def write(folder, **parts):
 
 
 def test_command_writes_rows_and_environment(tmp_path):
-    fast, slow = part(benchmark("dense", 0, [1])), part(benchmark("dense", 0, [2], threads=1))
+    fast, slow = part(benchmark("dense", 0, [1])), part(benchmark("dense", 0, [2], threads=1, disturbed=True))
     out = tmp_path / "speed.csv"
     collect.main([*write(tmp_path, two=fast, one=slow), "--out", str(out)])
     rows = files.read_csv(out, record.SPEED)
@@ -62,6 +71,7 @@ def test_command_writes_rows_and_environment(tmp_path):
     assert rows[0]["saved_bytes"] == "" and rows[0]["subject"] == INFO["subject"]
     told = files.read_json(tmp_path / "speed.json")
     assert told["processor"] == "P"
+    assert [(run["passes"], run["disturbed"]) for run in told["runs"]] == [(1, 0), (1, 1)]
     assert [(run["part"], run["threads"], run["peak_gflops"]) for run in told["runs"]] == [
         ("two", 2, 100), ("one", 1, 100)
     ]  # fmt: skip

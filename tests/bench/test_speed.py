@@ -5,7 +5,7 @@ Without --benchmark-only, layers and networks of a few channels are only checked
 
 import pytest
 
-from tests.bench import machine
+from tests.bench import machine, others
 from tests.bench.calls import CALLS
 from tests.bench.measuring import facts, findings, ready, repeats
 
@@ -19,8 +19,12 @@ def test_time(benchmark, measurement, effort):
     made = ready(measurement)
     benchmark.group = f"{measurement.case.subject}, {measurement.call}"
     benchmark.extra_info.update(facts(measurement), **machine.surroundings())
-    call = CALLS[measurement.call]
-    result = benchmark.pedantic(call, (made,), **repeats(measurement, effort))
+    call, how_often = CALLS[measurement.call], repeats(measurement, effort)
+    with others.Watch() as watch:
+        result = benchmark.pedantic(call, (made,), **how_often)
+    benchmark.extra_info["disturbed"] = watch.disturbed
+    if watch.disturbed:  # so that the next one is not; `collect` leaves this pass out
+        others.wait_for_quiet()
     if measurement.turn == 0:
         found = findings(measurement, result)
         benchmark.extra_info.update(found)
