@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from figures import speed, speed_claim, verdicts
+from figures import speed, tab_speed_claim, verdicts
 from figures.emotion_tables import QUOTED
 from figures.labels import label, ordered
 from figures.tables import Block, Column, markdown
@@ -102,7 +102,7 @@ def _table(
     if name == "speed" and timings is None:
         return "Not run: there is no record of timings yet.\n"
     if name == "speed":
-        blocks = [speed_claim.claim(timings)]
+        blocks = [tab_speed_claim.claim(timings)]
     elif name == "headline":
         blocks = headline(rows_of, known, scenario)
     elif name.removeprefix("tab_") in EMOTION:
@@ -164,7 +164,7 @@ def _bars(bars: Rows) -> list[str]:
     good = sum(row["verdict"] == verdicts.REPRODUCED for row in bars)
     said = verdicts.REPRODUCED if good == len(bars) else f"{good} of {len(bars)} reproduced"
     paper = verdicts.marked(f"{low} to {high} GFLOPs", bars[0]["confidence"])
-    return [f"FLOP figure, {len(bars)} bars", paper, f"{good} equal to 5 decimals", said]
+    return [f"{len(bars)} bars of the FLOP figure", paper, f"{good} equal to 5 decimals", said]
 
 
 def _conformance(rows: Rows) -> Block:
@@ -222,15 +222,22 @@ def _emotion(rows: Rows, known: published.Published, scenario: str) -> Block:
         for setting, method in dict.fromkeys((row["setting"], row["method"]) for row in of_dataset):
             pair = [row for row in of_dataset if (row["setting"], row["method"]) == (setting, method)]
             lines.append(_pair(label("datasets", dataset).name, pair))
-    notes = [_legend(rows, known), f"Ours: scenario `{scenario}`."]
+    seeds = max((int(row["seeds"] or 0) for row in rows), default=0)
+    over = f", mean ± standard deviation over {seeds} seeds" if seeds > 1 else ""
+    notes = [_legend(rows, known), f"Ours: scenario `{scenario}`{over}."]
     return Block(title="", columns=columns, rows=lines, notes=notes)
 
 
 def _pair(dataset: str, pair: Rows) -> list[str]:
     paper = " / ".join(verdicts.marked(row["published"], row["confidence"]) for row in pair)
-    ours = " / ".join(row["ours"] or "none" for row in pair) if any(row["ours"] for row in pair) else ""
+    ours = " / ".join(_mean(row) or "none" for row in pair) if any(row["ours"] for row in pair) else ""
     said = verdicts.summary(verdicts.Verdict(row["verdict"], row["reason"]) for row in pair)
     return [f"{dataset}, {pair[0]['name']}", paper, ours, said]
+
+
+def _mean(row: dict[str, str]) -> str:
+    """Our number; over several seeds their mean with the standard deviation."""
+    return f"{row['ours']} ± {row['spread']}" if row["ours"] and row["spread"] else row["ours"]
 
 
 def _legend(rows: Rows, known: published.Published) -> str:

@@ -11,6 +11,7 @@ torch version.
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,8 +45,9 @@ KEPT = {
 }
 #: What shows a speed benchmark -> its options, and the files that are kept.
 SPEED_SHOWN = {
-    "tab_speed": (["--targets", "results/targets.yaml"], (".csv", ".md")),
-    "tab_savings": ([], (".csv", ".md")),
+    "tab_speed": (["--targets", "results/targets.yaml"], (".csv", ".md", ".trail.json")),
+    "tab_savings": ([], (".csv", ".md", ".trail.json")),
+    "tab_speed_claim": ([], (".csv", ".md", ".trail.json")),
     "fig_latency": ([], (".png",)),
     "fig_roofline": ([], (".png",)),
     "fig_pareto_time": ([], (".png",)),
@@ -80,8 +82,11 @@ def keep_speed(source: Path) -> int:
     if not kept:
         print(f"bless: no speed.csv below {source}: make the target bench_full first", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as folder:
-        kept |= dict(show(source / "speed.csv", Path(folder)))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)  # laid out as the reference, for the names in the trails
+        for file in kept:
+            shutil.copy(file, folder)
+        kept |= dict(show(folder / "speed.csv", folder))
         publish(folder_name("speed", [files.read_json(source / "speed.json")]), kept)
     return 0
 
@@ -89,10 +94,10 @@ def keep_speed(source: Path) -> int:
 def show(timings: Path, folder: Path) -> Iterator[tuple[Path, str]]:
     """Set the tables and draw the figures of a speed benchmark: file -> its place in the reference."""
     for module, (options, suffixes) in SPEED_SHOWN.items():
+        place = "figures" if module.startswith("fig") else "tables"
         command = [sys.executable, "-m", f"figures.{module}", "--speed", str(timings), *options]
-        subprocess.run([*command, "--out", str(folder / module)], cwd=ROOT, check=True)
-        place = "figures/{name}" if module.startswith("fig") else "tables/{name}"
-        yield from ((folder / f"{module}{suffix}", place) for suffix in suffixes)
+        subprocess.run([*command, "--out", str(folder / place / module)], cwd=ROOT, check=True)
+        yield from ((folder / place / f"{module}{suffix}", f"{place}/{{name}}") for suffix in suffixes)
 
 
 def publish(name: str, kept: Mapping[Path, str]) -> None:

@@ -8,16 +8,16 @@ from hocp.contracts import trail
 
 
 def cell(page: Path, line: str, column: str) -> tuple[Path, str, str]:
-    """Table, row and column behind a line of the README's first tables.
+    """Table, row and column behind a line of the README's tables.
 
     Parameters
     ----------
     page : path
         The README; it says which scenario its numbers are of.
     line : str
-        First cell of the line, e.g. "SEWA, HO-CPConv, transduction".
+        First cell of the line, e.g. "SEWA, HO-CPConv, transduction", or the name of a claim.
     column : str
-        "valence" or "arousal"; nothing for sizes.
+        "valence" or "arousal"; of speed call and peer, "inference.dense"; nothing for sizes and claims.
 
     Raises
     ------
@@ -37,6 +37,13 @@ def cell(page: Path, line: str, column: str) -> tuple[Path, str, str]:
         for row in _rows(table):
             if f"{row['name']}, {row['quantity']}" == line and row["part"] in ("sizes", "cifar"):
                 return table, f"{row['part']}.{row['item']}", "ours"
+    for table in sorted(trail.REFERENCE.glob("speed.*/tables/tab_speed_claim.csv"), reverse=True):
+        if any(row["line"] == line for row in _rows(table)):
+            return table, f"{line}.{column}" if column else line, "times_quicker"
+    claims = tables / "tab_claims.csv"
+    for row in _rows(claims):
+        if row["short"] == line:
+            return claims, row["id"], "verdict"
     raise ValueError(
         f"{page}: no table below {tables} has the line {line!r}; give the first cell of a line, as it stands"
     )
@@ -52,5 +59,8 @@ def _scenario(page: Path) -> Path:
 
 
 def _rows(table: Path) -> list[dict[str, str]]:
+    """Rows of a table; none where the scenario does not have it."""
+    if not table.is_file():
+        return []
     with table.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

@@ -12,7 +12,8 @@ from hocp.contracts.trail import Broken, Link
 
 Row = Mapping[str, str]
 #: Columns that hold the number of a row, by preference.
-NUMBERS = ("ours", "value", "difference", "median_ms")
+NUMBERS = ("ours", "value", "difference", "times_quicker", "median_ms")
+_SPEED = "scenario:speed.csv"
 #: What tells a row of a table of valence and arousal.
 _EMOTION = ("dataset", "method", "dimension", "metric")
 
@@ -92,6 +93,8 @@ def told(cell: Cell, links: Sequence[Link]) -> Iterator[str]:
         yield f"  row of cost.csv: {line}"
     for evidence in filter(None, cell.row.get("evidence", "").split("; ")):
         yield f"  evidence: {evidence}"
+        if evidence.startswith("speed.csv#"):
+            yield f"    {_timed(evidence, cell.table, scenario)}"
     for run in dict.fromkeys(name for row in runs for name in run_links.names(row, scenario)):
         yield from run_links.told(run, scenario)
 
@@ -135,6 +138,27 @@ def _runs(cell: Cell, scenario: Path) -> list[Row]:
 def _agrees(text: str, rows: Sequence[Row]) -> bool:
     values = [float(row["value"]) for row in rows if row["value"]]
     return bool(values) and abs(fmean(values) - float(text)) <= 0.51 * 10 ** -len(text.partition(".")[2])
+
+
+def _timed(evidence: str, table: Path, scenario: Path) -> str:
+    """The row of speed.csv that a piece of evidence names, in words.
+
+    Raises
+    ------
+    Broken
+        If there is not one.
+    """
+    wanted = dict(pair.split("=", 1) for pair in evidence.partition("#")[2].split("|"))
+    places = [name for name in trail.read(table)["inputs"] if name.endswith("/speed.csv") or name == _SPEED]
+    place = trail.locate(places[0], scenario) if places else None
+    rows = files.read_csv(place, record.SPEED) if place else []
+    found = [row for row in rows if all(row[name] == value for name, value in wanted.items())]
+    if len(found) != 1:
+        raise Broken(f"{table}: {len(found) or 'no'} rows of speed.csv fit {evidence}, expected one")
+    return (
+        "median {median_ms} ms, quartiles {q25_ms} and {q75_ms}, of {rounds} calls; {processor}, "
+        "torch {torch}, commit {commit}".format(**found[0])
+    )
 
 
 def _counted(cell: Cell, scenario: Path) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """A number leads back to its run; whatever was changed on the way is named and refused."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import made_up_scenario
 import pytest
 from made_up_scenario import edit, forge
 
-from figures import tab_sewa, tab_sizes
+from figures import tab_sewa, tab_sizes, tab_speed_claim
 from hocp.__main__ import main
 from hocp.contracts import files, trail
 
@@ -198,3 +199,44 @@ def test_counts_lead_to_their_row_of_cost_csv(tmp_path, capsys, row, words):
     status, out, _ = trace(capsys, tmp_path / "tables/tab_sizes.csv", row)
     assert status == 0 and words in out and out.count("row of cost.csv") == 1
     assert f"scenario:bench/cost.csv: verified, SHA-256 {files.sha256(kept)}" in out
+
+
+@pytest.fixture
+def blessed_speed(scenario, tmp_path, monkeypatch):
+    """A README, a blessed scenario with a claim, and the committed timings with the table made from them."""
+    (kept,) = trail.REFERENCE.glob("speed.*/speed.csv")
+    reference = tmp_path / "reference"
+    monkeypatch.setattr(trail, "REFERENCE", reference)
+    made_up_scenario.bless(scenario, reference / "demo.cpu.torch2.13.0")
+    claims = reference / "demo.cpu.torch2.13.0/tables/tab_claims.csv"
+    claims.write_text("id,short,verdict\nbars,15 bars,reproduced\n")
+    trail.write(trail.place(claims), {claims.name: claims}, [], home=claims)
+    folder = reference / "speed.cpu.torch2.13.0"
+    folder.mkdir()
+    shutil.copy(kept, folder)
+    tab_speed_claim.main(
+        ["--speed", str(folder / "speed.csv"), "--out", str(folder / "tables/tab_speed_claim")]
+    )
+    page = tmp_path / "README.md"
+    page.write_text("Ours: scenario `demo`.\n")
+    return page, folder / "speed.csv"
+
+
+def test_a_line_of_speed_leads_to_its_timings(blessed_speed, capsys):
+    page, timings = blessed_speed
+    status, out, err = trace(capsys, page, "R3D-18", "training.dense")
+    assert status == 0, err
+    assert f"scenario:speed.csv: verified, SHA-256 {files.sha256(timings)}" in out
+    told = [line for line in out.splitlines() if line.strip().startswith("median ")]
+    ours, dense = sorted(float(line.split()[1]) for line in told)
+    shown = re.search(r"times_quicker of .* is ([\d.]+)", out)
+    assert float(shown[1]) == pytest.approx(dense / ours, rel=1e-4)
+    status, _, err = trace(capsys, page, "R3D-18", "training")
+    assert status == 2 and "2 rows have R3D-18.training" in err
+    timings.write_text(timings.read_text().replace("hocp", "ours"))
+    assert trace(capsys, page, "R3D-18", "training.dense")[0] == 2
+
+
+def test_a_claim_is_found_by_its_name(blessed_speed, capsys):
+    status, out, _ = trace(capsys, blessed_speed[0], "15 bars")
+    assert status == 0 and "verdict of bars is reproduced" in out

@@ -55,7 +55,8 @@ def test_paper_ours_verdict(tmp_path, tables):
     _, text = call(tmp_path, tables, MARKED)
     lines = pipe_rows(text)
     assert ["ResNet-18 3-D, parameters", "33 Mˢ", "33.167 M", "reproduced"] in lines
-    assert ["FLOP figure, 15 bars", "3.48 to 231.95 GFLOPsᵛ", "15 equal to 5 decimals", "reproduced"] in lines
+    assert ["15 bars of the FLOP figure", "3.48 to 231.95 GFLOPsᵛ", "15 equal to 5 decimals",
+            "reproduced"] in lines  # fmt: skip
     assert ["SEWA, HO-CPConv, transduction", "0.75ʳ / 0.52ʳ", "0.500 / 0.500",
             "not comparable: generated data"] in lines  # fmt: skip
     assert "ours, generated data" in text
@@ -68,6 +69,14 @@ def test_a_table_shows_every_method_that_the_paper_trained(tmp_path, tables):
     names = [line[0] for line in pipe_rows(text)[2:]]
     assert len(names) == len(METHODS["sewa"])
     assert not [name for name in names if "TRL" in name]
+
+
+def test_several_seeds_have_a_spread(tmp_path):
+    found = write_runs(tmp_path / "runs.csv", runs("sewa", seeds=(0, 1, 2)))
+    tab_sewa.main(["--runs", found, "--out", str(tmp_path / "tab_sewa")])
+    _, text = call(tmp_path, tmp_path, "<!-- table:tab_sewa -->\n<!-- /table -->\n")
+    assert "| 0.510 ± 0.010 / 0.510 ± 0.010 |" in text
+    assert "scenario `made_up`, mean ± standard deviation over 3 seeds." in text
 
 
 def test_speed_is_that_of_the_timings(tmp_path, tables):

@@ -57,6 +57,7 @@ TABLES = {
     "tab_layers": {"layers": LAYERS},
     "tab_speed": {"speed": SPEED, "targets": SPEED_TARGETS},
     "tab_savings": {"speed": SPEED},
+    "tab_speed_claim": {"speed": SPEED},
     "tab_conformance": {"conformance": CONFORMANCE},
     "tab_campaigns": {"campaigns": CAMPAIGNS, "campaign_facts": CAMPAIGN_FACTS},
     "tab_preparation": {"preparation": f"{PREPARATION}.csv", "machine": f"{PREPARATION}.json"},

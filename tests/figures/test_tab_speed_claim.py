@@ -1,0 +1,48 @@
+"""The four lines of speed: means by hand, what was not timed, and rows that each number leads back to."""
+
+import csv
+from math import prod
+
+import pytest
+from speed_inputs import layer, write_speed
+from table_inputs import read_long
+
+from figures import tab_speed_claim
+
+
+def make(folder, found=None):
+    path = write_speed(folder / "speed.csv", found)
+    tab_speed_claim.main(["--speed", str(path), "--out", str(folder / "tab_speed_claim")])
+    rows = read_long(folder / "tab_speed_claim")
+    return {(row["line"], row["call"], row["against"]): row for row in rows}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make(tmp_path_factory.mktemp("claim"))
+
+
+def test_layers_are_the_geometric_mean_of_the_stages(made):
+    row = made["3-D layers of a ResNet-18", "inference", "dense"]
+    saved = prod(27 * c / (2 * c + 9) for c in (64, 128, 256, 512)) ** (1 / 4)
+    assert float(row["times_quicker"]) == pytest.approx(saved * 0.5 / 0.6, rel=1e-4)
+    assert float(row["low"]) == pytest.approx(saved * 0.5 / 0.6 * 0.95 / 1.1, rel=1e-4)
+    assert float(row["share_low"]) == pytest.approx((2 * 512 + 10) / (27 * 512), abs=1e-4)
+
+
+def test_evidence_is_one_row_of_each_side_and_stage(made, tmp_path):
+    with write_speed(tmp_path / "speed.csv").open(newline="") as file:
+        timings = list(csv.DictReader(file))
+    evidence = made["3-D layers of a ResNet-18", "training", "TensorLy-Torch"]["evidence"].split("; ")
+    assert len(evidence) == 4 * 2
+    for text in evidence:
+        wanted = dict(pair.split("=") for pair in text.removeprefix("speed.csv#").split("|"))
+        (row,) = [row for row in timings if wanted.items() <= row.items()]
+        assert row["peer"] in ("hocp auto", "tltorch mobilenet")  # the fastest of the three
+
+
+def test_what_was_not_timed_has_its_reason(tmp_path):
+    found = make(tmp_path, [layer(2, 64, 14, "C", "forward", peer) for peer in ("dense", "hocp auto")])
+    row = found["2-D layers of a ResNet-18", "inference", "TensorLy-Torch"]
+    assert (row["times_quicker"], row["reason"]) == ("", "not run: no timing of both")
+    assert found["2-D layers of a ResNet-18", "inference", "dense"]["reason"] == ""
