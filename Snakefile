@@ -29,7 +29,7 @@ include: "workflow/rules/report.smk"
 TARGETS = {
     "data": (expand(rules.prepare.output, dataset=DATASETS), "<results>/data"),
     "train": (expand(rules.evaluate_run.output, run=SPECS), "<results>/runs"),
-    "bench": ([COST, IDENTITIES, LAYERS, SPEED, CONFORMANCE], "<results>/bench"),
+    "bench": ([COST, IDENTITIES, SPEED, CONFORMANCE], "<results>/bench"),
     "tables": ([rule_named(stem).output for stem in TABLES], "<results>/tables"),
     "figures": ([rule_named(stem).output for stem in FIGURES], "<figures>"),
     "all": (rules.report.output, "<results>/report.html"),

@@ -35,7 +35,6 @@ KEPT = {
     "claims.*": "{name}",
     "bench/identities.csv": "bench/{name}",
     "bench/cost.csv": "bench/{name}",
-    "bench/layers.json": "bench/{name}",
     "bench/speed.*": "bench/{name}",
     "bench/conformance.json": "bench/{name}",
     "runs/*/record.json": "records/{parent}.json",

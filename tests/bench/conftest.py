@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from bench_layers import KINDS, ROUNDS
-from bench_layers import SIZES as LAYER_SIZES
 
 from tests.bench import cases, machine
 from tests.bench.measuring import measurements
@@ -17,9 +15,6 @@ LIMITS = pytest.StashKey[dict]()
 
 def pytest_generate_tests(metafunc):
     """Layers of the chosen size; tiny ones where only values are checked."""
-    if "shape" in metafunc.fixturenames:
-        metafunc.parametrize("shape", LAYER_SIZES[_size(metafunc.config)], ids=str)
-        metafunc.parametrize("kind", KINDS)
     if "measurement" in metafunc.fixturenames:
         among = cases.cases(
             _size(metafunc.config), _subject(), threads=_threads(), allocator=machine.allocator()
@@ -65,12 +60,6 @@ def pytest_benchmark_update_machine_info(config, machine_info):
     if LIMITS in config.stash:
         before, after = config.stash[LIMITS], machine.limits()
         machine_info["limits"] = {name: max(before[name], after[name]) for name in after}
-
-
-@pytest.fixture
-def rounds(request):
-    """Calls that are timed, each by itself."""
-    return ROUNDS[_size(request.config)]
 
 
 @pytest.fixture

@@ -43,32 +43,6 @@ rule identities:
         "python -m hocp identities --out {output:q} > {log:q} 2>&1"
 
 
-rule layers:
-    input:
-        code=sources("hocp.conv"),
-        bench=BENCH,
-    output:
-        LAYERS,
-    log:
-        "<logs>/layers.log",
-    benchmark:
-        "<benchmarks>/layers.tsv"
-    conda:
-        ENVIRONMENT
-    # All cores, so that nothing else runs meanwhile and disturbs the clock; the timed code uses one.
-    threads: workflow.cores or 1
-    resources:
-        mem_mb=2000,
-        gpu=0,
-    params:
-        size=CONFIG["benchmark"],
-    message:
-        "Timing factorized and dense layers side by side"
-    shell:
-        "HOCP_BENCH_SIZE={params.size} python -m pytest tests/bench/test_layers.py -p no:cacheprovider -p no:xdist --benchmark-only"
-        " --benchmark-json={output:q} > {log:q} 2>&1"
-
-
 rule conformance:
     input:
         code=sorted({*sources("hocp.conv"), *sources("hocp.contracts.files")}),

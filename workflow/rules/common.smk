@@ -88,7 +88,6 @@ CONTROLS = "<results>/tables/controls.csv"
 COST = "<results>/bench/cost.csv"
 IDENTITIES = "<results>/bench/identities.csv"
 CLAIMS = "<results>/claims.csv"
-LAYERS = "<results>/bench/layers.json"
 SPEED = "<results>/bench/speed.csv"
 SPEED_TARGETS = "results/targets.yaml"
 PREPARATION = "results/reference/preparation.cpu"
@@ -131,7 +130,7 @@ def rule_named(name):
 
 #: What tables and figures read that no data set went into.
 WITHOUT_DATA = set(
-    "cost layers speed targets conformance published preparation machine ledger campaigns campaign_facts".split()
+    "cost speed targets conformance published preparation machine ledger campaigns campaign_facts".split()
 )
 
 
@@ -139,7 +138,7 @@ def labels_of(stem, files):
     """Columns of the report's index: what each table or figure is made from."""
     if set(files) - WITHOUT_DATA:
         return {"name": stem, "from": f"{CONFIG['data']['source']} data"}
-    measured = {"layers": "timing", "speed": "timing", "preparation": "timing", "conformance": "probes",
+    measured = {"speed": "timing", "preparation": "timing", "conformance": "probes",
                 "campaigns": "reference"}  # fmt: skip
     found = next((measured[name] for name in measured if name in files), "formulas" if files else "drawing")
     return {"name": stem, "from": found}

@@ -54,7 +54,6 @@ TABLES = {
     "tab_conventions": {"conventions": CONVENTIONS},
     "tab_sizes": {"cost": COST, "published": PUBLISHED},
     "tab_cifar": {"cost": COST, "published": PUBLISHED},
-    "tab_layers": {"layers": LAYERS},
     "tab_speed": {"speed": SPEED, "targets": SPEED_TARGETS},
     "tab_savings": {"speed": SPEED},
     "tab_speed_claim": {"speed": SPEED},
