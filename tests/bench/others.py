@@ -9,7 +9,7 @@ from pathlib import Path
 STAT = Path("/proc/stat")
 TICKS = 0.03  # seconds; the system counts in hundredths, so less is not told from rounding
 SHARE = 0.05  # of all cores' time; less is the machine's own housekeeping
-PAUSE, PATIENCE = 0.5, 60.0  # seconds: a look at a disturbed machine, and how long it is waited for
+PAUSE, PATIENCE = 0.5, 120.0  # seconds: a look at a disturbed machine, and how long a run waits in all
 
 
 class Watch:
@@ -31,15 +31,20 @@ def disturbed(others: float, wall: float) -> bool:
     return others > max(TICKS, SHARE * wall * (os.cpu_count() or 1))
 
 
-def wait_for_quiet() -> bool:
-    """Wait until others do nothing; False if they went on until patience ended."""
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        with Watch() as watch:
-            time.sleep(PAUSE)
-        if not watch.disturbed:
-            return True
-    return False
+class Quiet:
+    """Waits until others do nothing, for as long as there is patience; a busy machine uses it up once."""
+
+    def __init__(self, patience: float = PATIENCE):
+        self.patience = patience
+
+    def wait(self) -> None:
+        """Return when the machine is quiet, or the patience at its end."""
+        while self.patience > 0:
+            with Watch() as watch:
+                time.sleep(PAUSE)
+            if not watch.disturbed:
+                return
+            self.patience -= PAUSE
 
 
 def busy_seconds(stat: str, hertz: int) -> float:

@@ -23,14 +23,24 @@ def test_little_is_rounding_or_housekeeping(monkeypatch, seconds, wall, expected
 
 
 @pytest.mark.skipif(not others.STAT.exists(), reason="the system does not tell")
-def test_another_process_is_seen_and_waited_for(monkeypatch):
+def test_another_process_is_seen_and_uses_the_patience_up():
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    monkeypatch.setattr(others, "PATIENCE", 0.6)
+    quiet = others.Quiet(patience=1)
     try:
-        assert not others.wait_for_quiet()
+        quiet.wait()
     finally:
         busy.kill()
         busy.wait()
+    assert quiet.patience == 0
+
+
+def test_a_quiet_machine_is_waited_for_and_costs_the_patience_of_its_noise(monkeypatch):
+    looks = iter([True, True, False])
+    monkeypatch.setattr(others, "PAUSE", 0.01)
+    monkeypatch.setattr(others, "disturbed", lambda *_: next(looks))
+    quiet = others.Quiet(patience=1)
+    quiet.wait()
+    assert quiet.patience == pytest.approx(1 - 2 * 0.01)
 
 
 def test_own_work_does_not_count(monkeypatch):

@@ -12,6 +12,7 @@ from tests.bench.measuring import facts, findings, ready, repeats
 #: Most that float32 may be off float64. In networks a ReLU whose input rounds to the other side of zero
 #: switches whole paths of the gradient; torch's dense ones were found to be off by 0.004.
 TOLERANCE = {"layers": 1e-5, "networks": 2e-2}
+QUIET = others.Quiet()
 
 
 def test_time(benchmark, measurement, effort):
@@ -24,7 +25,7 @@ def test_time(benchmark, measurement, effort):
         result = benchmark.pedantic(call, (made,), **how_often)
     benchmark.extra_info["disturbed"] = watch.disturbed
     if watch.disturbed:  # so that the next one is not; `collect` leaves this pass out
-        others.wait_for_quiet()
+        QUIET.wait()
     if measurement.turn == 0:
         found = findings(measurement, result)
         benchmark.extra_info.update(found)
