@@ -201,9 +201,12 @@ class Form(ABC):
     ----------
     name : str
         By which ``implementation`` asks for it.
+    traceable : bool
+        Whether torch.compile, export, vmap and the like can see into it.
     """
 
     name: str
+    traceable: bool = True
 
     @abstractmethod
     def compute(
