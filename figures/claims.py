@@ -17,26 +17,12 @@ from hocp.contracts import claims as ledger
 from hocp.contracts import files, published, trail
 from hocp.contracts.claims import Claim
 
+#: Columns that the ledger itself fills.
+OWN = ("id", "short", "statement", "where", "confidence", "kind", "quantity", "tolerance", "note")
 COLUMNS = (
-    "id",
-    "short",
-    "statement",
-    "where",
-    "confidence",
-    "kind",
-    "testable_on",
-    "quantity",
-    "published",
-    "tolerance",
-    "ours",
-    "low",
-    "high",
-    "verdict",
-    "reason",
-    "data",
-    "note",
-    "evidence",
-)
+    "id", "short", "statement", "where", "confidence", "kind", "testable_on", "quantity", "published",
+    "tolerance", "ours", "low", "high", "verdict", "reason", "data", "note", "evidence",
+)  # fmt: skip
 RULES = claim_rules.RULES | claim_effects.RULES
 
 
@@ -74,20 +60,7 @@ def rows(claims: Sequence[Claim], evidence: Evidence) -> Iterator[dict[str, str]
     """One row a claim, in the ledger's order."""
     for claim in claims:
         found = RULES[claim.test["rule"]](claim.test, evidence)
-        own = {
-            key: getattr(claim, key)
-            for key in (
-                "id",
-                "short",
-                "statement",
-                "where",
-                "confidence",
-                "kind",
-                "quantity",
-                "tolerance",
-                "note",
-            )
-        }
+        own = {name: getattr(claim, name) for name in OWN}
         yield own | {
             "testable_on": " ".join(claim.testable_on),
             "published": found.published,

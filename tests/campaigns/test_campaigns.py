@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hocp.contracts import files
-from tests.campaigns import run, worker
+from tests.campaigns import f19_archives, run, worker
 from tests.campaigns.case import Case
 from tests.campaigns.kinds import Kinds
 from tests.campaigns.watch import ground
@@ -25,6 +25,14 @@ def test_gate(name):
     cases = run.campaign(name, "gate", seed=1)
     assert len(cases) >= 10
     assert [run.told(case, 1) for case in cases if case["failure"]] == []
+
+
+def test_archives_are_the_same_for_the_same_seed():
+    one, again, other = (
+        [maker(f19_archives.Random(f"{seed}/0")) for _, maker in f19_archives.KINDS.values()]
+        for seed in (1, 1, 2)
+    )
+    assert one == again != other
 
 
 def case(outcome, expected=("ok",)):
