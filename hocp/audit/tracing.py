@@ -13,6 +13,7 @@ from hocp.contracts.trail import Broken, Link
 Row = Mapping[str, str]
 #: Columns that hold the number of a row, by preference.
 NUMBERS = ("ours", "value", "difference", "times_quicker", "median_ms")
+_OTHERS = ("part", "item", "id", "line", "call", "against")  # and of other tables
 _SPEED = "scenario:speed.csv"
 #: What tells a row of a table of valence and arousal.
 _EMOTION = ("dataset", "method", "dimension", "metric")
@@ -75,9 +76,7 @@ def _fits(text: str, values: set[str]) -> bool:
 
 def told(cell: Cell, links: Sequence[Link]) -> Iterator[str]:
     """The trail in words: table, its inputs, rows that the cell comes from, and their runs."""
-    key = ", ".join(
-        value for name, value in cell.row.items() if name in (*_EMOTION, "part", "item", "id") and value
-    )
+    key = ", ".join(value for name, value in cell.row.items() if name in (*_EMOTION, *_OTHERS) and value)
     yield f"{cell.table}: {cell.column} of {key or 'this row'} is {cell.text or 'empty'}"
     if not cell.text and cell.row.get("reason"):
         yield f"  reason: {cell.row['reason']}"
