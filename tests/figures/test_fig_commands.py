@@ -18,6 +18,8 @@ def commands(scenario: Path) -> dict[str, list]:
     manifests = [scenario / "data" / dataset / "manifest.csv" for dataset in DATASETS]
     sewa = scenario / "data" / "sewa"
     tables = scenario / "tables"
+    tested = sorted(scenario.glob("runs/*/predictions.npz"))
+    videos = [path for path in tested if not path.parent.name.startswith("affectnet")]
     speed = ["--speed", scenario / "bench" / "speed.csv"]
     return {
         "overview": [],
@@ -34,6 +36,8 @@ def commands(scenario: Path) -> dict[str, list]:
             sewa / "crops.h5",
         ],
         "training": ["--histories", *sorted(scenario.glob("runs/*/history.csv")), "--manifests", *manifests],
+        "clips": ["--predictions", *videos, "--manifests", *manifests[1:]],
+        "calibration": ["--predictions", *tested, "--manifests", *manifests],
         "pareto": ["--runs", tables / "runs.csv", "--intervals", tables / "intervals.csv"],
         "groups": ["--groups", scenario / "tables" / "groups.csv", "--runs", scenario / "tables" / "runs.csv",
                    "--manifest", scenario / "data" / "sessions" / "manifest.csv"],
