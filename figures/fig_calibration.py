@@ -26,7 +26,7 @@ EDGES = FINE_EDGES[::3]
 LEAST, LEAST_CLIPS = 10, 2
 PLANES = 3
 IDENTITY = "identity"
-TOO_FEW = f"no cell with {LEAST} items"
+TOO_FEW = "too few items\nin each cell"
 SHADES = LinearSegmentedColormap.from_list("items", ["#A9CCE3", "#0072B2", style.INK])
 
 
@@ -72,8 +72,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
     datasets = ordered("datasets", tables)
     of_methods = {dataset: _of_methods(dataset, tables[dataset]) for dataset in datasets}
     norm = _norm(of_methods)
-    figure = style.new_figure(style.PAGE, 0.75 + 1.55 * len(datasets))
-    figure.get_layout_engine().set(h_pad=0.06)
+    figure = style.new_figure(style.PAGE, 0.75 + 1.65 * len(datasets))
+    figure.get_layout_engine().set(h_pad=0.05)
     columns = PLANES + len(labels("dimensions"))
     grid = figure.subplots(len(datasets), columns, sharex="row", sharey="row", squeeze=False)
     for line, dataset in zip(grid, datasets, strict=True):
@@ -86,6 +86,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Figure:
     bar.set_label("frames or images in the cell")
     style.log_axis(bar.ax.yaxis, norm.vmin, norm.vmax)
     _legend(figure, of_methods)
+    figure.align_ylabels(grid[:, 0])
+    figure.align_ylabels(grid[:, PLANES])
     style.mark_generated(figure, data)
     return figure
 
@@ -124,19 +126,22 @@ def _row(line: Sequence[Axes], of_methods: Mapping[str, pd.DataFrame], norm: Log
     planes[0].set_ylabel("arousal")
     curves[0].set_ylabel("mean prediction")
     extent = _extent(of_methods)
+    tick = max(tick for tick in (0.4, 0.5, 1.0) if tick < extent)
     for axes in line:
         axes.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect="equal")
-        axes.set_xticks([tick for tick in (-1, -0.5, 0, 0.5, 1) if abs(tick) < extent])
-        axes.set_yticks(axes.get_xticks())
+        axes.set_xticks([-tick, 0, tick])
+        axes.set_yticks([-tick, 0, tick])
 
 
 def _extent(of_methods: Mapping[str, pd.DataFrame]) -> float:
-    """The nearest edge beyond all bins and mean predictions; at least the second, at most the last."""
-    found = [means(table, [dimension]) for table in of_methods.values() for dimension in labels("dimensions")]
-    found += [means(table, list(labels("dimensions"))) for table in of_methods.values()]
-    ends = pd.concat(found).drop(columns=["items", "units"]).abs().max().max()
-    wanted = np.clip(np.nan_to_num(ends, nan=1), 0.2, 1)
-    return float(EDGES[np.searchsorted(EDGES, wanted)])
+    """The nearest edge beyond all means that are shown: the second from the middle, or a later one."""
+    shown = [[dimension] for dimension in labels("dimensions")] + [list(labels("dimensions"))]
+    ends = [
+        means(table, by)[[name for one in by for name in (one, f"{one}_true")]].abs().max(axis=None)
+        for table in of_methods.values() for by in shown
+    ]  # fmt: skip
+    widest = np.clip(max([end for end in ends if np.isfinite(end)], default=1), 0.2, 1)
+    return float(EDGES[np.searchsorted(EDGES, widest)])
 
 
 def _not_finite(table: pd.DataFrame) -> str:
@@ -155,7 +160,8 @@ def _plane(axes: Axes, table: pd.DataFrame, norm: LogNorm) -> None:
     cells = means(table, list(labels("dimensions")))
     reason = _not_finite(table) or (TOO_FEW if cells.empty else "")
     if reason:
-        axes.text(0.5, 0.1, reason, transform=axes.transAxes, ha="center", color=style.FAINT, fontsize=7)
+        axes.text(0.5, 0.1, reason, transform=axes.transAxes, ha="center", color=style.FAINT, fontsize=7,
+                  linespacing=1.0)  # fmt: skip
         return
     tails, ends = cells[["valence_true", "arousal_true"]], cells[["valence", "arousal"]]
     moves = ends.to_numpy() - tails.to_numpy()

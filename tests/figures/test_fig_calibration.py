@@ -134,6 +134,7 @@ def test_a_plane_without_a_method_is_blank(figure):
 def test_too_few_frames_leave_words_instead_of_arrows():
     axes = fig_calibration.draw({"sewa": table((0.0, 0.0, 0.1, 0.1))}).axes[0]
     assert words(axes) == [fig_calibration.TOO_FEW] and not axes.collections
+    assert axes.get_xlim() == pytest.approx((-1.05, 1.05))
 
 
 def test_predictions_that_are_not_finite_are_counted_and_not_averaged():
