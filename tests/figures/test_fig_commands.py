@@ -18,8 +18,7 @@ def commands(scenario: Path) -> dict[str, list]:
     manifests = [scenario / "data" / dataset / "manifest.csv" for dataset in DATASETS]
     sewa = scenario / "data" / "sewa"
     tables = scenario / "tables"
-    tested = sorted(scenario.glob("runs/*/predictions.npz"))
-    videos = [path for path in tested if not path.parent.name.startswith("affectnet")]
+    tested = sorted(scenario.glob("runs/sewa.*/predictions.npz"))
     speed = ["--speed", scenario / "bench" / "speed.csv"]
     return {
         "overview": [],
@@ -29,15 +28,15 @@ def commands(scenario: Path) -> dict[str, list]:
         "sparsity": ["--published", published.PAPER, "--ranks", *scenario.glob("runs/*/ranks.csv")],
         "trajectory": [
             "--predictions",
-            *sorted(scenario.glob("runs/sewa.*/predictions.npz")),
+            *tested,
             "--manifest",
             sewa / "manifest.csv",
             "--crops",
             sewa / "crops.h5",
         ],
         "training": ["--histories", *sorted(scenario.glob("runs/*/history.csv")), "--manifests", *manifests],
-        "clips": ["--predictions", *videos, "--manifests", *manifests[1:]],
-        "calibration": ["--predictions", *tested, "--manifests", *manifests],
+        "clips": ["--predictions", *tested, "--manifests", sewa / "manifest.csv"],
+        "calibration": ["--predictions", *tested, "--manifests", sewa / "manifest.csv"],
         "pareto": ["--runs", tables / "runs.csv", "--intervals", tables / "intervals.csv"],
         "groups": ["--groups", scenario / "tables" / "groups.csv", "--runs", scenario / "tables" / "runs.csv",
                    "--manifest", scenario / "data" / "sessions" / "manifest.csv"],
