@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from figures import style
-from figures.inputs import data_of, run_of
-from figures.labels import label, labels, ordered
+from figures.inputs import data_of, kind_of, run_of
+from figures.labels import label, ordered
 
 ROWS = {
     "loss": "training loss",
@@ -21,6 +23,7 @@ ROWS = {
     "val_arousal_ccc": "validation\narousal CCC",
 }
 NOT_EVALUATED = "not evaluated\nduring training"
+SHADE = 0.15
 
 
 def read(paths: Sequence[str | Path], manifests: Sequence[str | Path]) -> pd.DataFrame:
@@ -37,17 +40,13 @@ def read(paths: Sequence[str | Path], manifests: Sequence[str | Path]) -> pd.Dat
     tables = []
     for path in paths:
         run = run_of(path)
-        if run.dataset not in data:
-            raise ValueError(
-                f"{path}: a run on {run.dataset}, but manifests are given of {', '.join(data)} only"
-            )
-        facts = {"run": str(run), "dataset": run.dataset, "method": run.method, "data": data[run.dataset]}
+        facts = {"run": str(run), "dataset": run.dataset, "method": run.method, "data": kind_of(path, data)}
         tables.append(pd.read_csv(path).assign(**facts))
     return pd.concat(tables, ignore_index=True)
 
 
 def draw(histories: pd.DataFrame) -> Figure:
-    """One line a run; where a method has several, they are faint and their mean is drawn over them.
+    """One line a method: its run, or the mean of several with a band between their quartiles.
 
     Parameters
     ----------
@@ -62,51 +61,54 @@ def draw(histories: pd.DataFrame) -> Figure:
     _share_scores(grid)
     for column, dataset in zip(grid.T, datasets, strict=True):
         rows = histories[histories["dataset"] == dataset]
-        column[0].set_title(label("datasets", dataset).name)
+        column[0].set_title(label("datasets", dataset).name + _size(rows))
         column[-1].set_xlabel("step")
         for axes, quantity in zip(column, ROWS, strict=True):
             _curves(axes, rows, quantity)
     for axes, words in zip(grid[:, 0], ROWS.values(), strict=True):
         axes.set_ylabel(words, linespacing=1.0)
-    _legend(figure, grid[0, 0], methods)
+    _legend(figure, methods, several=histories.groupby(["dataset", "method"])["run"].nunique().max() > 1)
     figure.align_ylabels()
     style.mark_generated(figure, style.one_kind(histories["data"], place="histories"))
     return figure
 
 
 def _curves(axes: Axes, rows: pd.DataFrame, quantity: str) -> None:
-    """Every run of one data set; where nothing was evaluated, words instead of a line."""
-    drawn = rows.dropna(subset=[quantity])
-    if drawn.empty:
+    """Every method of one data set; where nothing was evaluated, words instead of a line."""
+    if rows[quantity].isna().all():
         axes.text(
             0.5, 0.5, NOT_EVALUATED, transform=axes.transAxes, ha="center", va="center", color=style.FAINT
         )
-    for method in ordered("methods", drawn["method"]):
-        look, runs = label("methods", method), drawn[drawn["method"] == method]
-        style_of_line = {"color": look.colour, "ls": look.line, "marker": "" if quantity == "loss" else "."}
+    for method in ordered("methods", rows["method"]):
+        look, runs = label("methods", method), rows[rows["method"] == method]
         several = runs["run"].nunique() > 1
-        for run, curve in runs.groupby("run", sort=True):
-            faint = {"alpha": 0.3, "lw": 0.5, "ms": 2} if several else {"ms": 4}
-            axes.plot(curve["step"], curve[quantity], label=str(run), **style_of_line, **faint)
-        mean = mean_curve(runs, quantity)
+        curve = band(runs, quantity)
+        if curve.empty:
+            continue
         if several:
-            axes.plot(mean["step"], mean[quantity], label=f"{method}:mean", ms=4, **style_of_line)
+            axes.fill_between(curve["step"], curve["low"], curve["high"], color=look.colour, alpha=SHADE,
+                              lw=0, zorder=1, label=f"{method}:band")  # fmt: skip
+        axes.plot(curve["step"], curve["mean"], color=look.colour, ls=look.line, ms=4,
+                  marker="" if quantity == "loss" else ".",
+                  label=f"{method}:mean" if several else runs["run"].iloc[0])  # fmt: skip
         if quantity == "loss":
-            _stages(axes, mean, look.colour)
+            _stages(axes, curve, look.colour)
     axes.grid(axis="y")
 
 
-def mean_curve(runs: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Mean over the runs of one method, at the steps that all of them logged.
+def band(runs: pd.DataFrame, quantity: str) -> pd.DataFrame:
+    """Mean and quartiles over the runs of one method, at the steps at which all of them have a value.
 
     Returns
     -------
     DataFrame
-        Columns step, `quantity` and stage (that of the first run).
+        Columns step, mean, low and high (lower and upper quartile), stage (that of the first run).
     """
-    table = runs.groupby("step").agg({quantity: ["mean", "count"], "stage": "first"})
-    table.columns = [quantity, "count", "stage"]
-    return table[table["count"] == runs["run"].nunique()].reset_index()
+    steps = runs.groupby("step")
+    values = steps[quantity]
+    low, high = values.quantile(0.25), values.quantile(0.75)
+    table = pd.DataFrame({"mean": values.mean(), "low": low, "high": high, "stage": steps["stage"].first()})
+    return table[values.count() == runs["run"].nunique()].reset_index()
 
 
 def _share_scores(grid: np.ndarray) -> None:
@@ -120,14 +122,24 @@ def _share_scores(grid: np.ndarray) -> None:
 def _stages(axes: Axes, curve: pd.DataFrame, colour: str) -> None:
     """A dot where a later stage of training begins."""
     starts = curve[curve["stage"].ne(curve["stage"].shift())].iloc[1:]
-    axes.plot(starts["step"], starts["loss"], "o", color=colour, ms=3.2, mec="white", mew=0.5)
+    axes.plot(starts["step"], starts["mean"], "o", color=colour, ms=3.2, mec="white", mew=0.5)
 
 
-def _legend(figure: Figure, axes: Axes, methods: Sequence[str]) -> None:
+def _size(rows: pd.DataFrame) -> str:
+    """How many runs stand behind each line, where they are several."""
+    counts = sorted(set(rows.groupby("method")["run"].nunique()))
+    if counts[-1] == 1:
+        return ""
+    return f": {' to '.join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))} runs a method"
+
+
+def _legend(figure: Figure, methods: Sequence[str], *, several: bool) -> None:
     handles = [
-        axes.plot([], [], color=look.colour, ls=look.line, label=look.name)[0]
-        for look in (labels("methods")[method] for method in methods)
+        Line2D([], [], color=look.colour, ls=look.line, label=look.name)
+        for look in (label("methods", method) for method in methods)
     ]
+    if several:
+        handles.append(Patch(color=style.FAINT, alpha=2 * SHADE, lw=0, label="middle half of the runs"))
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
 
 

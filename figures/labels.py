@@ -9,6 +9,13 @@ import yaml
 
 PLACE = Path(__file__).with_name("labels.yaml")
 
+#: Methods that stand for their data set where there is room for few, as on the first screen of the README.
+HEADLINE = {
+    "affectnet": ("resnet18", "hocp"),
+    "sewa": ("r2plus1d18", "hocp_scratch", "hocp_transduction"),
+    "afew_va": ("r2plus1d18", "hocp_scratch", "hocp_transduction"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Label:

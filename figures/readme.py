@@ -21,19 +21,13 @@ import pandas as pd
 
 from figures import speed, tab_speed_claim, verdicts
 from figures.emotion_tables import QUOTED
-from figures.labels import label, ordered
+from figures.labels import HEADLINE, label, ordered
 from figures.tables import Block, Column, markdown
 from hocp.contracts import published
 from hocp.contracts.files import publish
 
 MARKERS = re.compile(r"(<!-- table:(\w+) -->\n)(.*?)(<!-- /table -->)", re.DOTALL)
 EMOTION = published.EMOTION
-#: Methods on the first screen; the tables have all of them.
-HEADLINE = {
-    "affectnet": ("resnet18", "hocp"),
-    "sewa": ("r2plus1d18", "hocp_scratch", "hocp_transduction"),
-    "afew_va": ("r2plus1d18", "hocp_scratch", "hocp_transduction"),
-}
 Rows = list[dict[str, str]]
 Reader = Callable[[str], Rows]
 

@@ -18,6 +18,7 @@ def commands(scenario: Path) -> dict[str, list]:
     manifests = [scenario / "data" / dataset / "manifest.csv" for dataset in DATASETS]
     sewa = scenario / "data" / "sewa"
     tables = scenario / "tables"
+    tested = sorted(scenario.glob("runs/sewa.*/predictions.npz"))
     speed = ["--speed", scenario / "bench" / "speed.csv"]
     return {
         "overview": [],
@@ -27,13 +28,15 @@ def commands(scenario: Path) -> dict[str, list]:
         "sparsity": ["--published", published.PAPER, "--ranks", *scenario.glob("runs/*/ranks.csv")],
         "trajectory": [
             "--predictions",
-            *sorted(scenario.glob("runs/sewa.*/predictions.npz")),
+            *tested,
             "--manifest",
             sewa / "manifest.csv",
             "--crops",
             sewa / "crops.h5",
         ],
         "training": ["--histories", *sorted(scenario.glob("runs/*/history.csv")), "--manifests", *manifests],
+        "clips": ["--predictions", *tested, "--manifests", sewa / "manifest.csv"],
+        "calibration": ["--predictions", *tested, "--manifests", sewa / "manifest.csv"],
         "pareto": ["--runs", tables / "runs.csv", "--intervals", tables / "intervals.csv"],
         "groups": ["--groups", scenario / "tables" / "groups.csv", "--runs", scenario / "tables" / "runs.csv",
                    "--manifest", scenario / "data" / "sessions" / "manifest.csv"],

@@ -1,6 +1,8 @@
 """Training curves show what the histories hold, and nothing where nothing was evaluated."""
 
+import figure_inputs
 import numpy as np
+import pandas as pd
 import pytest
 
 from figures import fig_training, style
@@ -37,18 +39,50 @@ def test_validation_is_drawn_only_where_it_was_made(figure):
     assert _line(figure, 2, 1, "sewa.hocp.f0.s0")[1] == pytest.approx([score / 2 for score in scores])
 
 
-def test_each_fold_is_a_line(figure):
-    runs = {line.get_label() for line in figure.axes[2].lines if line.get_label().startswith("afew_va.hocp.")}
-    assert runs == {f"afew_va.hocp.f{fold}.s0" for fold in range(5)}
+def _band(axes, method):
+    """Step -> lower and upper end of the band."""
+    (band,) = [each for each in axes.collections if each.get_label() == f"{method}:band"]
+    ends = {}
+    for step, value in band.get_paths()[0].vertices:
+        ends.setdefault(float(step), set()).add(float(value))
+    return {step: (min(values), max(values)) for step, values in ends.items()}
 
 
-def test_folds_have_a_mean_over_the_steps_that_all_logged(histories):
+def test_three_runs_are_their_mean_and_quartiles(histories):
+    rows = histories[histories["run"] == "sewa.hocp.f0.s0"]
+    seeds = [rows.assign(run=f"sewa.hocp.f0.s{k}", loss=value) for k, value in enumerate((1.0, 2.0, 6.0))]
+    axes = fig_training.draw(pd.concat(seeds)).axes[0]
+    (mean,) = [line for line in axes.lines if line.get_label() == "hocp:mean"]
+    assert list(mean.get_xdata()) == list(range(1, 21)) and set(mean.get_ydata()) == {3.0}
+    assert _band(axes, "hocp") == {float(step): (1.5, 4.0) for step in range(1, 21)}
+    assert axes.get_title(loc="left") == "SEWA: 3 runs a method"
+
+
+def test_folds_are_a_band_and_no_lines_of_their_own(figure):
+    labels = {line.get_label() for line in figure.axes[2].lines if not line.get_label().startswith("_")}
+    assert labels == {f"{method}:mean" for method in (*figure_inputs.STATIC, *figure_inputs.TEMPORAL)}
+    assert len(figure.axes[2].collections) == 6 and not figure.axes[1].collections  # SEWA: one run each
+    assert figure.axes[2].get_title(loc="left") == "AFEW-VA: 5 runs a method"
+    assert figure.axes[1].get_title(loc="left") == "SEWA"
+
+
+def test_the_band_is_said_in_the_legend_where_there_is_one(figure, histories):
+    said = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert said[-1] == "middle half of the runs"
+    single = fig_training.draw(histories[histories["dataset"] == "sewa"])
+    assert said[-1] not in [text.get_text() for text in single.legends[0].get_texts()]
+
+
+def test_mean_and_band_end_where_a_run_has_no_value(histories):
     rows = histories[(histories["dataset"] == "afew_va") & (histories["method"] == "hocp")].copy()
     rows["loss"] = rows["run"].str[-4].astype(float) + rows["step"]  # fold + step
-    short = rows[(rows["run"] != "afew_va.hocp.f4.s0") | (rows["step"] <= 10)]
-    (mean,) = [line for line in fig_training.draw(short).axes[0].lines if line.get_label() == "hocp:mean"]
-    assert list(mean.get_xdata()) == list(range(1, 11))
-    assert list(mean.get_ydata()) == pytest.approx([2 + step for step in range(1, 11)])
+    stopped = (rows["run"] == "afew_va.hocp.f4.s0") & (rows["step"] > 10)
+    for short in (rows[~stopped], rows.assign(loss=rows["loss"].mask(stopped))):
+        axes = fig_training.draw(short).axes[0]
+        (mean,) = [line for line in axes.lines if line.get_label() == "hocp:mean"]
+        assert list(mean.get_xdata()) == list(range(1, 11))
+        assert list(mean.get_ydata()) == pytest.approx([2 + step for step in range(1, 11)])
+        assert _band(axes, "hocp")[10.0] == (11.0, 13.0)
 
 
 def test_a_dot_marks_where_the_second_stage_begins(figure):

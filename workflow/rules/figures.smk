@@ -11,7 +11,19 @@ def predictions_of(dataset):
     )
 
 
-MANIFESTS = expand(rules.prepare.output.manifest, dataset=DATASETS)
+def all_predictions_of(*datasets):
+    """Predictions of all runs on some data sets, every fold and seed of them."""
+    runs = [run for run in WHOLE if dataset_of(run) in datasets]
+    return expand(rules.evaluate_run.output.predictions, run=runs)
+
+
+def manifests_of(*datasets):
+    """Manifests of some data sets."""
+    return expand(rules.prepare.output.manifest, dataset=datasets)
+
+
+VIDEO = ("sewa", "afew_va")
+MANIFESTS = manifests_of(*DATASETS)
 HISTORIES = expand(rules.train_run.output.history, run=WHOLE)
 
 #: Figure -> what it reads, each file under the name of the option that takes it.
@@ -27,6 +39,8 @@ FIGURES = {
         "crops": "<results>/data/sewa/crops.h5",
     },
     "fig_training": {"histories": HISTORIES, "manifests": MANIFESTS},
+    "fig_clips": {"predictions": all_predictions_of(*VIDEO), "manifests": manifests_of(*VIDEO)},
+    "fig_calibration": {"predictions": all_predictions_of(*DATASETS), "manifests": MANIFESTS},
     "fig_pareto": {"runs": RUNS, "intervals": INTERVALS},
     "fig_intervals": {"runs": RUNS, "intervals": INTERVALS, "controls": CONTROLS, "published": PUBLISHED},
     "fig_pareto_time": {"speed": SPEED},
