@@ -129,6 +129,8 @@ class Face:
             setattr(self, name, intern(getattr(self, name)))
         if self.source == self.item:
             self.source = self.item
+        if self.aspect == 1:
+            self.aspect = 1.0  # of the code, not one that came from another process
         return self
 
     def remark(self, note: str) -> None:

@@ -48,8 +48,11 @@ def publish(folder: Path, faces: Sequence[Face], plan: Plan, *, scale: Scale) ->
     scale : Scale
         To signed labels, of which the balance is measured.
     """
-    rows = {unit(face): (code(group(face)), plan.split[face.item]) for face in faces}
-    listed = [{"unit": name, "group": held, "part": part} for name, (held, part) in sorted(rows.items())]
+    shown = {unit(face): face for face in faces}
+    listed = (
+        {"unit": name, "group": code(group(shown[name])), "part": plan.split[shown[name].item]}
+        for name in sorted(shown)
+    )
     files.write_csv(folder / NAME, manifest.SPLIT_COLUMNS, listed)
     measured = balance(faces, plan.split, scale=scale)
     return {**plan.rule, "sha256": files.sha256(folder / NAME), "balance": measured}

@@ -1,6 +1,7 @@
 """Leaks that are planted are found; sound data sets pass; a brute-force search agrees."""
 
 import itertools
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -189,7 +190,7 @@ def test_the_command_fails_on_a_leak_and_on_files_that_were_changed(tmp_path, ca
     out = tmp_path / "a-out"
     items = manifest.read(out / "manifest.csv")
     tested = next(item for item in items if item.split == "test")
-    moved = [Item(**{**vars(item), "split": "train"}) if item is tested else item for item in items]
+    moved = [replace(item, split="train") if item is tested else item for item in items]
     manifest.write(out / "manifest.csv", moved)
     assert command_line.main(["leaks", str(out)]) == 1
     text = capsys.readouterr().err
