@@ -167,23 +167,25 @@ class Register:
     """Names for rows, over both lists; keeps short keys, not rows, since a list may have half a million."""
 
     def __init__(self):
-        self._rows_of_image: Counter[int] = Counter()
-        self._keys: set[int] = set()
+        self._boxes: dict[int, int] = {}  # image -> box of its first row
+        self._further: Counter[int] = Counter()  # rows of an image beyond its first
+        self._others: set[int] = set()  # boxes of those
 
     def row(self, path: str, line: int, fields: tuple[str, ...]) -> Row:
         """Name a row of the list at `path`; one image may have several rows, with several faces."""
         if not fields:
             return Row(f"{path}:{line}", line, ())
         image = image_of(fields)
-        name = _key(image)
-        self._rows_of_image[name] += 1
-        item = image if self._rows_of_image[name] == 1 else f"{image}#{self._rows_of_image[name]}"
-        key = _key(path, image, *map(str.strip, fields[1:5]))
-        repeated = key in self._keys
-        self._keys.add(key)
-        return Row(item, line, (image, *fields[1:]), repeated)
+        name, box = _key(image), _key(path, image, *map(str.strip, fields[1:5]))
+        if name not in self._boxes:
+            self._boxes[name] = box
+            return Row(image, line, (image, *fields[1:]))
+        repeated = box == self._boxes[name] or box in self._others
+        self._further[name] += 1
+        self._others.add(box)
+        return Row(f"{image}#{1 + self._further[name]}", line, (image, *fields[1:]), repeated)
 
 
 def _key(*texts: str) -> int:
-    """Hash of 60 bits, which takes less memory than one of 64; that two of a million agree: 1 in 2 million."""
+    """Hash of 60 bits, which takes less memory than one of 64; two of a million agree once in 2 million."""
     return hash(texts) >> 4

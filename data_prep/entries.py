@@ -167,9 +167,15 @@ def _texts(faces: list[Face]) -> str:
     return json.dumps([
         [face.crop is not None, {n: v for n, empty in _EMPTY.items() if (v := getattr(face, n)) != empty}]
         for face in faces
-    ])  # fmt: skip
+    ], default=bytes.hex)  # fmt: skip
 
 
 def _faces(texts: str, crops: bytes, side: int) -> list[Face]:
     pixels = iter(np.frombuffer(crops, np.uint8).reshape(-1, side, side, 3))
-    return [Face(**parts, crop=next(pixels) if cropped else None) for cropped, parts in json.loads(texts)]
+    return [
+        Face(
+            **{**parts, "content": bytes.fromhex(parts.get("content", ""))},
+            crop=next(pixels) if cropped else None,
+        )
+        for cropped, parts in json.loads(texts)
+    ]

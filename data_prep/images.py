@@ -41,7 +41,7 @@ def read(tree: Tree, path: str) -> Picture:
         ) from None
     except ValueError as error:
         raise Quarantine("img_undecodable", _short(error, most=300)) from None
-    return decode(data)._replace(content=content)
+    return decode(data)._replace(content=bytes.fromhex(content))
 
 
 def decode(data: bytes) -> Picture:

@@ -243,7 +243,7 @@ def _scale_facts(usable: Sequence[Face], scale: Scale) -> dict[str, float]:
 
 def _pictures(found: Iterable[Face]) -> dict[str, str]:
     """One hash over all pictures that were read; a hash of each would outgrow all else in the facts."""
-    contents = {face.source: face.content for face in found if face.content}
+    contents = {face.source: face.content.hex() for face in found if face.content}
     return {f"{len(contents)} pictures": files.sha256_of(contents)} if contents else {}
 
 

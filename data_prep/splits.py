@@ -131,7 +131,7 @@ def _checked(faces: Sequence[Face], split: Mapping[str, str], *, rule: str, seed
     return Plan(split, {"rule": rule, "seed": seed})
 
 
-def check(pairs: Iterable[tuple[str, str]]) -> None:
+def check(pairs: Iterable[tuple[str | bytes, str]]) -> None:
     """
     Check that no group is on two sides.
 
@@ -144,14 +144,14 @@ def check(pairs: Iterable[tuple[str, str]]) -> None:
     ValueError
         If one is; names it.
     """
-    side: dict[str, str] = {}
-    leaks: dict[str, set[str]] = {}
+    side: dict[str | bytes, str] = {}
+    leaks: dict[str | bytes, set[str]] = {}
     for group, split in pairs:
         first = side.setdefault(group, split)
         if first != split:
             leaks.setdefault(group, {first}).add(split)
     if leaks:
-        group, parts = min(leaks.items(), key=lambda leak: leak[0])
+        group, parts = min(leaks.items(), key=lambda leak: str(leak[0]))
         raise ValueError(
             f"{len(leaks)} groups leak between splits, e.g. {group!r} is in {' and '.join(sorted(parts))}"
         )

@@ -24,14 +24,15 @@ def unit(face: Face) -> str:
     return face.clip or face.item
 
 
-def group(face: Face) -> str:
+def group(face: Face) -> str | bytes:
     """What must be on one side: subject or session, else the content of the picture."""
     return face.group or face.content or face.item
 
 
-def code(name: str) -> str:
+def code(name: str | bytes) -> str:
     """Group as the list has it: 16 hexadecimal digits."""
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
+    text = name.hex() if isinstance(name, bytes) else name
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def publish(folder: Path, faces: Sequence[Face], plan: Plan, *, scale: Scale) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from itertools import pairwise
 
 import h5py
 import numpy as np
@@ -128,6 +129,18 @@ def test_average_hash_by_hand():
     assert leaks.average_hashes(crop) == [bytes([0b00001111] * 8)]
     assert leaks.average_hashes(np.minimum(crop, 90)) == leaks.average_hashes(crop)  # darker, as well
     assert leaks.average_hashes(crop.swapaxes(1, 2)) == [bytes([0] * 4 + [255] * 4)]
+
+
+@given(st.integers(8, 40), st.integers(0, 2**32 - 1), st.sampled_from([1, 60, 255]))
+def test_average_hash_is_that_of_numpys_means(side, seed, spread):
+    crops = np.random.default_rng(seed).integers(0, spread + 1, (3, side, side, 3), np.uint8)
+    grey, edges = crops.mean(axis=3), np.linspace(0, side, 9).astype(int)
+    grid = [[grey[:, a:b, c:d].mean(axis=(1, 2)) for c, d in pairwise(edges)] for a, b in pairwise(edges)]
+    cells = np.moveaxis(np.array(grid), 2, 0)
+    apart = cells - cells.mean(axis=(1, 2), keepdims=True)
+    found = np.unpackbits(np.array([list(one) for one in leaks.average_hashes(crops)], np.uint8), axis=1)
+    clear = np.abs(apart) > 1e-9  # on a tie the order of the sums decides
+    assert np.array_equal(found.reshape(-1, 8, 8)[clear], (apart > 0)[clear])
 
 
 def test_a_list_that_says_otherwise(tmp_path):

@@ -88,6 +88,7 @@ LAYERS = "<results>/bench/layers.json"
 SPEED = "<results>/bench/speed.csv"
 SPEED_TARGETS = "results/targets.yaml"
 PREPARATION = "results/reference/preparation.cpu"
+PREPARATION_MEMORY = "results/reference/preparation_memory.csv"
 CONFORMANCE = "<results>/bench/conformance.json"
 #: Committed counts: the full campaigns take minutes, and test the readers rather than a scenario.
 CAMPAIGNS = "results/reference/campaigns.csv"
@@ -127,7 +128,8 @@ def rule_named(name):
 
 #: What tables and figures read that no data set went into.
 WITHOUT_DATA = set(
-    "cost layers speed targets conformance published preparation machine ledger campaigns campaign_facts".split()
+    "cost layers speed targets conformance published preparation machine memory ledger campaigns "
+    "campaign_facts".split()
 )
 
 
