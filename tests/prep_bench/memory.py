@@ -85,7 +85,7 @@ def _here(items: int) -> dict[str, Any]:
     def read(release, path):
         release.place(path)
         name = path.rsplit("/", 1)[1][:56]
-        return Picture(_picture(name), content=name[-32:].encode())
+        return Picture(_picture(name), content=hashlib.sha256(name.encode()).digest())
 
     def names(release):
         return [*release.lists, *(f"Manually_Annotated_Images/{_name(number)}" for number in range(items))]
