@@ -71,19 +71,20 @@ def read(path: str) -> pd.DataFrame:
 def describe(rows: pd.DataFrame, dataset: str) -> Iterator[dict[str, Any]]:
     """Long form of one data set."""
     mine = rows[rows["dataset"] == dataset]
-    rate = {stage: _rate(mine, stage) for stage in RATES}
+    rate = {stage: _rate(mine, stage) for stage in RATES if stage in set(mine["stage"])}
     one, two = (mine[(mine["stage"] == "prepare") & (mine["processes"] == p)] for p in (1, 2))
     cpu, wall_one, wall_two = line(one, "cpu_s"), line(one, "wall_s"), line(two, "wall_s")
     serial = max(0.0, line(two, "main_cpu_s").slope)  # of too small sizes noise can make it negative
     work = line(two, "cpu_s").slope - serial
-    quantities = [(name, 1, rate[stage], "1/s", "per core") for stage, name in RATES.items()]
+    quantities = [(RATES[stage], 1, found, "1/s", "per core") for stage, found in rate.items()]
     quantities += [
         ("whole", 1, 1 / cpu.slope, "1/s", "per core"),
         ("share of limit", 1, 1 / cpu.slope / rate["decode"], "", ""),
-        ("share of limit in RGB", 1, 1 / cpu.slope / rate["convert"], "", ""),
         ("efficiency", 2, wall_one.slope / (2 * wall_two.slope), "", "of two processes"),
         ("serial part", "", 1e3 * serial, "ms", "an item, in the main process"),
     ]
+    if "convert" in rate:  # older records lack it
+        quantities += [("share of limit in RGB", 1, 1 / cpu.slope / rate["convert"], "", "")]
     count, what = REAL[dataset]
     quantities += [("real", "", count, what, "")]
     quantities += [
@@ -169,8 +170,8 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
     body = [
         [
             label("datasets", d).name,
-            *(f"{cells[d, name, 1]:.0f}" for name in (*RATES.values(), "whole")),
-            *(f"{100 * cells[d, f'share of limit{within}', 1]:.0f} %" for within in ("", " in RGB")),
+            *(_shown(cells, (d, name, 1), "{:.0f}") for name in (*RATES.values(), "whole")),
+            *(_shown(cells, (d, f"share of limit{within}", 1), "{:.0%}") for within in ("", " in RGB")),
             f"{100 * cells[d, 'efficiency', 2]:.0f} %",
             f"{cells[d, 'serial part', '']:.2f}",
         ]
@@ -191,6 +192,11 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
             "all of two processes, and so is what is projected from them."
         )
     return Block(title="Speed of data preparation", columns=columns, rows=body, notes=notes)
+
+
+def _shown(cells: Cells, key: tuple[str, str, Any], form: str) -> str:
+    """A number, or nothing where it was not measured."""
+    return form.format(cells[key]).replace("%", " %") if key in cells else ""
 
 
 def _projected(cells: Cells, datasets: Sequence[str]) -> Block:
