@@ -10,6 +10,7 @@ from typing import TextIO
 import numpy as np
 
 from data_prep.labels import number
+from data_prep.numbers import Numbers
 from data_prep.record import Box, Quarantine
 from data_prep.tree import Tree
 
@@ -164,20 +165,28 @@ def _is_header(fields: list[str]) -> bool:
 
 
 class Register:
-    """Names for rows, over both lists; keeps keys, not rows, since a list may have half a million."""
+    """Names for rows, over both lists; keeps short keys, not rows, since a list may have half a million."""
 
     def __init__(self):
-        self._rows_of_image: Counter[str] = Counter()
-        self._keys: set[int] = set()
+        self._boxes = Numbers()  # image -> box of its first row
+        self._further: Counter[int] = Counter()  # rows of an image beyond its first
+        self._others: set[int] = set()  # boxes of those
 
     def row(self, path: str, line: int, fields: tuple[str, ...]) -> Row:
         """Name a row of the list at `path`; one image may have several rows, with several faces."""
         if not fields:
             return Row(f"{path}:{line}", line, ())
         image = image_of(fields)
-        self._rows_of_image[image] += 1
-        item = image if self._rows_of_image[image] == 1 else f"{image}#{self._rows_of_image[image]}"
-        key = hash((path, image, *map(str.strip, fields[1:5])))
-        repeated = key in self._keys
-        self._keys.add(key)
-        return Row(item, line, (image, *fields[1:]), repeated)
+        name, box = _key(image), _key(path, image, *map(str.strip, fields[1:5]))
+        first = self._boxes.add(name, box)
+        if first is None:
+            return Row(image, line, (image, *fields[1:]))
+        repeated = box == first or box in self._others
+        self._further[name] += 1
+        self._others.add(box)
+        return Row(f"{image}#{1 + self._further[name]}", line, (image, *fields[1:]), repeated)
+
+
+def _key(*texts: str) -> int:
+    """Hash of 62 bits; two of a million agree once in ten million times."""
+    return hash(texts) & (1 << 62) - 1

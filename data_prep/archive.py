@@ -18,6 +18,7 @@ __all__ = ["DAMAGE", "FAULTS", "checksums", "is_zip", "opened", "read", "split",
 
 DIRECTORY = 512 << 20  # bytes of a table of contents, which is read into memory as a whole
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others may ask for any memory
+_MEMBER = re.compile(r"(.*?\.zip)/(.+)", re.IGNORECASE)
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _WINDOWS_LINK = 0x400
 #: What a damaged member raises; and besides, where nothing is written, so that it cannot be the disk.
@@ -32,7 +33,7 @@ def is_zip(path: str) -> bool:
 
 def split(path: str) -> tuple[str, str]:
     """Split ``a/b.zip/c`` into archive and member; a plain file has an empty member."""
-    match = re.match(r"(.*?\.zip)/(.+)", path, re.IGNORECASE)
+    match = _MEMBER.match(path) if ".zip/" in path.lower() else None  # asked several times of each file
     return (match[1], match[2]) if match else (path, "")
 
 

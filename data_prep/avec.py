@@ -74,7 +74,7 @@ def _boxes(folder: str, recordings: Mapping[str, Mapping[str, str]]) -> dict[str
 
 def repeats() -> Callable[[Face], None]:
     """Watch for one video under two names; by name, Devel comes before Train and stays."""
-    first: dict[str, str] = {}
+    first: dict[bytes, str] = {}
 
     def watch(face: Face) -> None:
         if (other := first.setdefault(face.content, face.clip)) != face.clip:

@@ -109,7 +109,7 @@ class Recording:
             rate = _rate(data)
             shown = [on_screen(face.frame // GAP, rate) for face in kept]
             end = on_screen(last + 1, rate)  # frames that the labels reach over
-            digest, boxes = hashlib.sha256(data).hexdigest(), self._boxes(options)
+            digest, boxes = hashlib.sha256(data).digest(), self._boxes(options)
             for index, pixels in video.frames(data, wanted=set(shown), most=2 * end + 1000):
                 count = index + 1
                 while joined < len(kept) and shown[joined] == index:

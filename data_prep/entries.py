@@ -104,7 +104,7 @@ class Entries:
     def save(self, key: bytes, made: Made) -> None:
         """Keep what was made of a piece."""
         self.made += len(made.faces)
-        crops = b"".join(face.crop.tobytes() for face in made.faces if face.crop is not None)
+        crops = b"".join(face.crop for face in made.faces if face.crop is not None)
         if len(crops) > LARGEST:
             return
         trace = _json({"files": self._digests(made.seen), "options": dict(made.asked)})
@@ -132,14 +132,22 @@ def pieces(unit: Any) -> list[Any]:
 
 def described(value: Any) -> Any:
     """A piece as a JSON value; fields that say nothing of what it is (``compare=False``) are left out."""
-    if is_dataclass(value):
-        parts = {field.name: getattr(value, field.name) for field in fields(value) if field.compare}
-        return [f"{type(value).__module__}.{type(value).__qualname__}", described(parts)]
-    if isinstance(value, Mapping):
-        return [[described(name), described(part)] for name, part in sorted(value.items())]
+    if isinstance(value, str | int | float | None):  # most parts, of half a million pieces
+        return value
     if isinstance(value, list | tuple):
         return [described(part) for part in value]
+    if is_dataclass(value):
+        name, parts = _shape(type(value))
+        return [name, [[part, described(getattr(value, part))] for part in parts]]
+    if isinstance(value, Mapping):
+        return [[described(name), described(part)] for name, part in sorted(value.items())]
     return sorted(value) if isinstance(value, set | frozenset) else value
+
+
+@cache
+def _shape(kind: type) -> tuple[str, list[str]]:
+    """Name of a class, and its fields that say what a value is."""
+    return f"{kind.__module__}.{kind.__qualname__}", sorted(one.name for one in fields(kind) if one.compare)
 
 
 @cache
@@ -159,9 +167,15 @@ def _texts(faces: list[Face]) -> str:
     return json.dumps([
         [face.crop is not None, {n: v for n, empty in _EMPTY.items() if (v := getattr(face, n)) != empty}]
         for face in faces
-    ])  # fmt: skip
+    ], default=bytes.hex)  # fmt: skip
 
 
 def _faces(texts: str, crops: bytes, side: int) -> list[Face]:
     pixels = iter(np.frombuffer(crops, np.uint8).reshape(-1, side, side, 3))
-    return [Face(**parts, crop=next(pixels) if cropped else None) for cropped, parts in json.loads(texts)]
+    return [
+        Face(
+            **{**parts, "content": bytes.fromhex(parts.get("content", ""))},
+            crop=next(pixels) if cropped else None,
+        )
+        for cropped, parts in json.loads(texts)
+    ]

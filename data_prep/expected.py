@@ -129,7 +129,7 @@ def _by_name(units: Iterable[Any]) -> dict[str, int]:
     """Segments of SEWA, and recordings of AVEC, say in their names what they are."""
     if not isinstance(units, Sequence):  # lists that are streamed: rows have no such names
         return {}
-    names = {getattr(unit, "name", "") for unit in units}
+    names = sorted({getattr(unit, "name", "") for unit in units})  # a set has another order in each process
     segments = [match for name in names if (match := NAME.fullmatch(name))]
     parts = Counter(match[1] for name in names if (match := _RECORDING.fullmatch(name)))
     counts = {f"{part} recordings": number for part, number in parts.items()}

@@ -107,13 +107,19 @@ def cut(pixels: np.ndarray | Image.Image, box: Box, side: int, *, resizer: str =
     if (right - left) * (bottom - top) > LARGEST:
         raise Quarantine("box_bad", f"a region of {right - left} x {bottom - top} pixels is too large")
     region = Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
-    if isinstance(pixels, Image.Image):
-        if min(left, top) >= 0 and right <= pixels.width and bottom <= pixels.height:
-            return resize(np.asarray(pixels.crop((left, top, right, bottom))), region, side, how=resizer)
-        pixels = np.asarray(pixels)
-    height, width = pixels.shape[:2]
-    patch = pixels[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
-    beyond = [max(-top, 0), max(bottom - height, 0)], [max(-left, 0), max(right - width, 0)]
+    patch, beyond = _patch(pixels, left, top, right, bottom)
     if any(map(any, beyond)):
-        patch = np.pad(patch, (*beyond, (0, 0)), mode="edge")
+        patch = np.pad(np.asarray(patch), (*beyond, (0, 0)), mode="edge")
     return resize(patch, region, side, how=resizer)
+
+
+def _patch(
+    pixels: np.ndarray | Image.Image, left: int, top: int, right: int, bottom: int
+) -> tuple[np.ndarray | Image.Image, tuple[tuple[int, int], tuple[int, int]]]:
+    """Part of a region that lies in the image, in the form that the image has; rows and columns beyond it."""
+    height, width = (pixels.height, pixels.width) if isinstance(pixels, Image.Image) else pixels.shape[:2]
+    x, y, x_end, y_end = max(left, 0), max(top, 0), min(right, width), min(bottom, height)
+    beyond = (y - top, bottom - y_end), (x - left, right - x_end)
+    if isinstance(pixels, Image.Image):
+        return pixels.crop((x, y, x_end, y_end)), beyond
+    return pixels[y:y_end, x:x_end], beyond

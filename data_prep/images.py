@@ -1,6 +1,5 @@
 """Image files to 8-bit RGB; what does not decode whole, or would take too much, is refused with a reason."""
 
-import hashlib
 import io
 import warnings
 from itertools import product
@@ -35,14 +34,14 @@ def read(tree: Tree, path: str) -> Picture:
         ``img_missing``, ``img_empty`` or ``img_undecodable``.
     """
     try:
-        data = tree.read(path, limit=BYTES)
+        data, content = tree.hashed(path, limit=BYTES)
     except OSError as error:  # not there, leads out of the release, name too long, or the disk fails
         raise Quarantine(
             "img_missing", f"{_named(path)}: {error.strerror or 'no such file in the release'}"
         ) from None
     except ValueError as error:
         raise Quarantine("img_undecodable", _short(error, most=300)) from None
-    return decode(data)._replace(content=hashlib.sha256(data).hexdigest())
+    return decode(data)._replace(content=bytes.fromhex(content))
 
 
 def decode(data: bytes) -> Picture:

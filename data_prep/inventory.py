@@ -14,7 +14,7 @@ from typing import Any
 
 from data_prep.archive import split
 from data_prep.store import Store, seal
-from data_prep.tree import LIMIT, Tree
+from data_prep.tree import LIMIT, Tree, content
 from hocp.contracts import files
 
 GRAIN = 2_000_000_000  # ns: the coarsest clock of a file system in use (FAT)
@@ -121,14 +121,22 @@ class Traced(Tree):
         """Content of a file or of a member of an archive."""
         if split(path)[1]:
             return super().read(path, limit=limit)
-        mark = stamp(self.place(path))  # before the content: it may be replaced meanwhile
+        place = self.place(path)
+        mark = stamp(place)  # before the content: it may be replaced meanwhile
         try:
-            data = super().read(path, limit=limit)
+            data = content(place, limit)
         except FileNotFoundError:
             self.seen[path] = (None, ABSENT) if mark is None else None
             raise
         self.seen[path] = mark, hashlib.sha256(data).hexdigest()
         return data
+
+    def hashed(self, path: str, *, limit: int = LIMIT) -> tuple[bytes, str]:
+        """The same, and its SHA-256, which a file outside of archives has from being read."""
+        if split(path)[1]:
+            return super().hashed(path, limit=limit)
+        data = self.read(path, limit=limit)
+        return data, self.seen[path][1]
 
     def _open(self, archive: str) -> Any:
         self.seen.setdefault(archive, None)

@@ -17,16 +17,16 @@ def number(value: Any, what: str) -> float:
     Quarantine
         ``label_null`` if it is absent, ``label_nan`` if it is not a number.
     """
-    if value is None or (isinstance(value, str) and value.strip().lower() in _ABSENT):
-        raise Quarantine("label_null", f"no {what}")
     try:
         odd = isinstance(value, bool) or (isinstance(value, str) and ("_" in value or not value.isascii()))
         result = math.nan if odd else float(value)  # Python takes True, "1_0" and digits of all scripts
     except (TypeError, ValueError, OverflowError):
         result = math.nan
-    if not math.isfinite(result):
-        raise Quarantine("label_nan", f"{what} is {str(value)[:40]!r}")
-    return result
+    if math.isfinite(result):
+        return result
+    if value is None or (isinstance(value, str) and value.strip().lower() in _ABSENT):
+        raise Quarantine("label_null", f"no {what}")
+    raise Quarantine("label_nan", f"{what} is {str(value)[:40]!r}")
 
 
 def within(value: float, low: float, high: float, what: str) -> float:

@@ -7,9 +7,10 @@ knows only what must not happen.
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from itertools import combinations
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import combinations, count
 from pathlib import Path
+from sys import intern
 from typing import NamedTuple
 
 import h5py
@@ -25,7 +26,7 @@ SHOWN = 5  # leaks that a message tells in full
 #: Names of segments say whose footage they are, and which frames of the recording.
 _FOOTAGE = re.compile(r".*_(?P<subject>P\d+)_VC\d+_(?P<first>\d+)_(?P<last>\d+)")
 
-Sides = tuple[Hashable, Item]
+Key = Callable[[Item], Hashable]  # what of an item must be on one side
 
 
 class Report(NamedTuple):
@@ -82,39 +83,48 @@ def find(folder: str | Path) -> Report:
     """Look for everything that may be on two sides."""
     folder = Path(folder)
     items = [item for item in manifest.read(folder / "manifest.csv") if item.usable]
-    copies, near = _pixels(folder / "crops.h5", items)
     leaks = [
-        *_on_two_sides("group", ((item.group, item) for item in items)),
-        *_on_two_sides("clip", ((item.clip, item) for item in items)),
-        *_on_two_sides("picture", ((item.item.partition("#")[0], item) for item in items)),
+        *_on_two_sides("group", items, lambda item: item.group),
+        *_on_two_sides("clip", items, lambda item: item.clip),
+        *_on_two_sides("picture", items, lambda item: item.item.partition("#")[0]),
         *_listed(folder / "split.csv", items),
         *_footage(items),
-        *copies,
     ]
-    return Report(leaks, near, len(items))
+    copies, near = _pixels(folder / "crops.h5", items)
+    return Report([*leaks, *copies], near, len(items))
 
 
-def _on_two_sides(what: str, keyed: Iterable[Sides]) -> Iterator[str]:
-    """Say which keys have items on more than one side; an empty key is none."""
-    sides: dict[Hashable, dict[str, str]] = defaultdict(dict)
-    for key, item in keyed:
-        if key:
-            sides[key].setdefault(item.split, item.item)
-    for key, places in sides.items():
-        if len(places) > 1:
-            name = f" {key}" if isinstance(key, str) else ""
-            yield f"{what}{name} is in " + " and ".join(f"{part} ({one})" for part, one in places.items())
+def _on_two_sides(what: str, items: Sequence[Item], key: Key) -> Iterator[str]:
+    """Say which keys have items on more than one side."""
+    places: dict[Hashable, dict[str, str]] = defaultdict(dict)
+    torn = _torn(items, key)
+    for item in items if torn else ():
+        if (name := key(item)) in torn:
+            places[name].setdefault(item.split, item.item)
+    for name, sides in places.items():
+        named = f" {name}" if isinstance(name, str) else ""
+        yield f"{what}{named} is in " + " and ".join(f"{part} ({one})" for part, one in sides.items())
+
+
+def _torn(items: Iterable[Item], key: Key) -> set[Hashable]:
+    """Keys of items on more than one side, an empty key being none; of half a million, few words each."""
+    side: dict[Hashable, str] = {}
+    named = ((key(item), item.split) for item in items)
+    return {name for name, split in named if name and side.setdefault(name, split) != split}
 
 
 def _listed(path: Path, items: Sequence[Item]) -> Iterator[str]:
     """Hold the published list against the manifest: same parts, and no group of the list on two sides."""
-    rows = {row["unit"]: row for row in files.read_csv(path, manifest.SPLIT_COLUMNS)}
-    known = [(rows.get(item.clip or item.item), item) for item in items]
-    for row, item in known:
-        if row is None or row["part"] != item.split:
-            found = "nothing" if row is None else row["part"]
-            yield f"{item.item} is in {item.split}, {path.name} has {found}"
-    yield from _on_two_sides("listed group", ((row["group"], item) for row, item in known if row))
+    rows = files.csv_rows(path, manifest.SPLIT_COLUMNS)
+    listed = {row["unit"]: (row["group"], intern(row["part"])) for row in rows}
+    nothing = ("", "nothing")
+    for item in items:
+        _, part = listed.get(item.clip or item.item, nothing)
+        if part != item.split:
+            yield f"{item.item} is in {item.split}, {path.name} has {part}"
+    yield from _on_two_sides(
+        "listed group", items, lambda item: listed.get(item.clip or item.item, nothing)[0]
+    )
 
 
 def _footage(items: Sequence[Item]) -> Iterator[str]:
@@ -131,29 +141,31 @@ def _footage(items: Sequence[Item]) -> Iterator[str]:
 
 def _pixels(path: Path, items: Sequence[Item]) -> tuple[list[str], int]:
     """Equal crops on two sides, and how many items look like one on another side."""
-    owners = {item.row: item for item in items}
-    exact, alike = [], []
+    rows = max((item.row + 1 for item in items), default=0)
+    exact: list[bytes] = [b""] * rows
+    alike: list[bytes] = [b""] * rows
     for row, crop, average in _hashes(path):
-        if row in owners and average is not None:  # a crop of one colour shows nobody
-            exact.append((crop, owners[row]))
-            alike.append((average, owners[row]))
-    sides = defaultdict(set)
-    for average, item in alike:
-        sides[average].add(item.split)
-    near = sum(len(sides[average]) > 1 for average, _ in alike)
-    return list(_on_two_sides("the same crop", exact)), near
+        if row < rows:
+            exact[row], alike[row] = crop, average
+    torn = _torn(items, lambda item: alike[item.row])
+    near = sum(alike[item.row] in torn for item in items)
+    return list(_on_two_sides("the same crop", items, lambda item: exact[item.row])), near
 
 
-def _hashes(path: Path) -> Iterator[tuple[int, bytes, bytes | None]]:
-    """Row, hash of the bytes, and average hash of every crop; the latter is None for one of one colour."""
+def _hashes(path: Path) -> Iterator[tuple[int, bytes, bytes]]:
+    """Row, hash of the bytes, and average hash of every crop; none of one colour, which shows nobody."""
     with h5py.File(path, "r") as file:
         crops = file["crops"]
         for start in range(0, len(crops), BLOCK):
             block = crops[start : start + BLOCK]
-            flat = (block == block[:, :1, :1]).all(axis=(1, 2, 3))
-            for place, (crop, average) in enumerate(zip(block, average_hashes(block), strict=True)):
-                exact = hashlib.blake2b(crop.tobytes(), digest_size=16).digest()
-                yield start + place, exact, None if flat[place] else average
+            for row, crop, average in zip(count(start), block, average_hashes(block), strict=False):
+                if not _flat(crop):
+                    yield row, hashlib.sha256(crop.ravel()).digest()[:16], average
+
+
+def _flat(crop: np.ndarray) -> bool:
+    """Whether a crop has one colour; most differ in their first row already."""
+    return bool((crop[0] == crop[0, 0]).all() and (crop == crop[0, 0]).all())
 
 
 def average_hashes(crops: np.ndarray) -> list[bytes]:
@@ -169,7 +181,8 @@ def average_hashes(crops: np.ndarray) -> list[bytes]:
     list of bytes
         64 bits each.
     """
-    grey = crops.mean(axis=3)
+    # The mean over the channels, as NumPy takes it, in a fifth of its time.
+    grey = (crops[..., 0].astype(np.uint16) + crops[..., 1] + crops[..., 2]) / 3
     edges = np.linspace(0, crops.shape[1], CELLS + 1).astype(int)
     sizes = np.diff(edges)
     cells = np.add.reduceat(np.add.reduceat(grey, edges[:-1], axis=1), edges[:-1], axis=2)

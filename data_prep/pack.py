@@ -95,16 +95,14 @@ def _reserve(file: int, size: int) -> None:
                 raise
 
 
-def finish(folder: Path, items: Iterable[manifest.Item], **facts) -> manifest.Facts:
+def listed(folder: Path, items: Iterable[manifest.Item]) -> dict[str, int]:
     """
-    Add manifest and facts to the crops in a scratch folder.
+    Write the manifest to a scratch folder; returns the numbers of items by status.
 
     Parameters
     ----------
     items : iterable
         Written as they come; a list of half a million would need as much memory as all else.
-    facts
-        Fields of `hocp.contracts.manifest.Facts` but counts and hashes, which are taken from the files.
     """
     counts = dict.fromkeys(manifest.STATUSES, 0)
 
@@ -114,10 +112,21 @@ def finish(folder: Path, items: Iterable[manifest.Item], **facts) -> manifest.Fa
             yield item
 
     manifest.write(folder / MANIFEST, counted())
+    return {status: count for status, count in counts.items() if count}
+
+
+def finish(folder: Path, **facts) -> manifest.Facts:
+    """
+    Check that nothing leaks, and add the facts to crops, manifest and split in a scratch folder.
+
+    Parameters
+    ----------
+    facts
+        Fields of `hocp.contracts.manifest.Facts` but the hashes, which are taken from the files.
+    """
     facts["split"] = {**facts["split"], "near_duplicates": leaks.check(folder)}
     written = manifest.Facts(
         **facts,
-        counts={status: count for status, count in counts.items() if count},
         manifest_sha256=files.sha256(folder / MANIFEST),
         crops_sha256=files.sha256(folder / CROPS),
     )

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -92,28 +93,15 @@ def prepare(
             stream = cropped(release.units, cropper, entries, processes=processes)
             found = _stored(stream, reader.repeats(options), scratch, dataset=dataset, side=side)
             _unchanged(sources, inventory, source)
-            usable = [face for face in found if face.row is not None]
-            if not usable:
+            if all(face.row is None for face in found):
                 raise ValueError(f"{source}: {len(found)} items, none usable: {_reasons(found)}")
-            scale = reader.scale(usable)
-            usable = [face for face in usable if _on_scale(face, scale)]
-            verdict = policy.checked(release, found, dataset=dataset, data=data, changes=limits or {})
-            plan = splits.plan(usable, options, rule=reader.plan)
-            facts = pack.finish(
-                scratch,
-                (_item(face, dataset, scale, plan) for face in found),
-                dataset=dataset,
-                data=data,
-                release=release.name,
-                scale=_scale_facts(usable, scale),
-                frame_step=getattr(options, "frame_step", 1),
-                fps=reader.fps(options),
-                crop={**Crop.of(options, side).facts(options, found), **release.crop},
-                clean=cleaning.facts(options),
-                split=splits_list.publish(scratch, usable, plan, scale=scale),
-                sources={**sources, **_pictures(found)},
-                **verdict,
+            facts = _listed(
+                found, scratch, release, dataset=dataset, data=data, options=options, limits=limits or {}
             )
+            crop = {**Crop.of(options, side).facts(options, found), **release.crop}
+            sources |= _pictures(found)
+            found.clear()  # half a million faces; what follows reads the files, and needs the memory
+            facts = pack.finish(scratch, crop=crop, sources=sources, **facts)
             if keep_work:
                 store.prune()
         if not keep_work:
@@ -180,6 +168,37 @@ def _stored(
     return found
 
 
+def _listed(
+    found: Sequence[Face],
+    scratch: Path,
+    release: Release,
+    *,
+    dataset: str,
+    data: str,
+    options: argparse.Namespace,
+    limits: Mapping[str, float],
+) -> dict[str, Any]:
+    """Find the scale, judge the faults, split, write manifest and split; returns facts of all that."""
+    reader = READERS[dataset]
+    usable = [face for face in found if face.row is not None]
+    scale = reader.scale(usable)
+    usable = [face for face in usable if _on_scale(face, scale)]
+    verdict = policy.checked(release, found, dataset=dataset, data=data, changes=limits)
+    plan = splits.plan(usable, options, rule=reader.plan)
+    return {
+        "dataset": dataset,
+        "data": data,
+        "release": release.name,
+        "scale": _scale_facts(usable, scale),
+        "frame_step": getattr(options, "frame_step", 1),
+        "fps": reader.fps(options),
+        "clean": cleaning.facts(options),
+        "split": splits_list.publish(scratch, usable, plan, scale=scale),
+        "counts": pack.listed(scratch, (_item(face, dataset, scale, plan) for face in found)),
+        **verdict,
+    }
+
+
 def _report(entries: Entries, dataset: str, work: Path) -> None:
     """Say what was spared, if anything was."""
     if entries.taken:
@@ -224,7 +243,7 @@ def _scale_facts(usable: Sequence[Face], scale: Scale) -> dict[str, float]:
 
 def _pictures(found: Iterable[Face]) -> dict[str, str]:
     """One hash over all pictures that were read; a hash of each would outgrow all else in the facts."""
-    contents = {face.source: face.content for face in found if face.content}
+    contents = {face.source: face.content.hex() for face in found if face.content}
     return {f"{len(contents)} pictures": files.sha256_of(contents)} if contents else {}
 
 

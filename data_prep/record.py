@@ -46,13 +46,13 @@ class Picture(NamedTuple):
         RGB, as the decoder left it: to convert a whole photograph takes half as long as to decode it.
     note : str
         How it was converted; empty where it was 8-bit RGB.
-    content : str
+    content : bytes
         SHA-256 of the file; empty for frames of a video.
     """
 
     image: Any
     note: str = ""
-    content: str = ""
+    content: bytes = b""
 
     @property
     def pixels(self) -> np.ndarray:
@@ -87,8 +87,8 @@ class Face:
         Returns the picture and the box of the face in it, or raises `Quarantine`.
     source : str
         Path of the picture's file in the release.
-    content : str
-        SHA-256 of that file; empty for frames of a video.
+    content : bytes
+        SHA-256 of that file; empty for frames of a video. As bytes, since half a million stay in memory.
     aspect : float
         Width of a stored pixel in heights that the crop was made with.
     crop : uint8 array, shape (side, side, 3), or None
@@ -111,7 +111,7 @@ class Face:
     position: int | None = None
     find: Callable[[], tuple[Picture, Box]] | None = field(default=None, repr=False)
     source: str = ""
-    content: str = ""
+    content: bytes = b""
     aspect: float = 1.0
     crop: np.ndarray | None = field(default=None, repr=False)
     row: int | None = None
@@ -129,6 +129,8 @@ class Face:
             setattr(self, name, intern(getattr(self, name)))
         if self.source == self.item:
             self.source = self.item
+        if self.aspect == 1:
+            self.aspect = 1.0  # of the code, not one that came from another process
         return self
 
     def remark(self, note: str) -> None:

@@ -24,13 +24,13 @@ _PILLOW = {
 }
 
 
-def resize(patch: np.ndarray, region: Box, side: int, *, how: str = "bilinear") -> np.ndarray:
+def resize(patch: np.ndarray | Image.Image, region: Box, side: int, *, how: str = "bilinear") -> np.ndarray:
     """
     Resize a region of a patch to a square.
 
     Parameters
     ----------
-    patch : uint8 array, shape (H, W, 3)
+    patch : uint8 array, shape (H, W, 3), or RGB image of Pillow
     region : Box
         In pixels of the patch; the first pixel spans 0 to 1.
     side : int
@@ -43,8 +43,9 @@ def resize(patch: np.ndarray, region: Box, side: int, *, how: str = "bilinear") 
     uint8 array, shape (S, S, 3)
     """
     if how == "bilinear_aliased":
-        return _between_four(patch, region, side)
-    return np.asarray(Image.fromarray(patch).resize((side, side), _PILLOW[how], box=region))
+        return _between_four(np.asarray(patch), region, side)
+    image = patch if isinstance(patch, Image.Image) else Image.fromarray(patch)
+    return np.asarray(image.resize((side, side), _PILLOW[how], box=region))
 
 
 def _between_four(patch: np.ndarray, region: Box, side: int) -> np.ndarray:

@@ -131,7 +131,7 @@ def _checked(faces: Sequence[Face], split: Mapping[str, str], *, rule: str, seed
     return Plan(split, {"rule": rule, "seed": seed})
 
 
-def check(pairs: Iterable[tuple[str, str]]) -> None:
+def check(pairs: Iterable[tuple[str | bytes, str]]) -> None:
     """
     Check that no group is on two sides.
 
@@ -144,12 +144,14 @@ def check(pairs: Iterable[tuple[str, str]]) -> None:
     ValueError
         If one is; names it.
     """
-    sides = defaultdict(set)
+    side: dict[str | bytes, str] = {}
+    leaks: dict[str | bytes, set[str]] = {}
     for group, split in pairs:
-        sides[group].add(split)
-    leaks = {group: sorted(parts) for group, parts in sides.items() if len(parts) > 1}
+        first = side.setdefault(group, split)
+        if first != split:
+            leaks.setdefault(group, {first}).add(split)
     if leaks:
-        group, parts = min(leaks.items())
+        group, parts = min(leaks.items(), key=lambda leak: str(leak[0]))
         raise ValueError(
-            f"{len(leaks)} groups leak between splits, e.g. {group!r} is in {' and '.join(parts)}"
+            f"{len(leaks)} groups leak between splits, e.g. {group!r} is in {' and '.join(sorted(parts))}"
         )

@@ -24,14 +24,15 @@ def unit(face: Face) -> str:
     return face.clip or face.item
 
 
-def group(face: Face) -> str:
+def group(face: Face) -> str | bytes:
     """What must be on one side: subject or session, else the content of the picture."""
     return face.group or face.content or face.item
 
 
-def code(name: str) -> str:
+def code(name: str | bytes) -> str:
     """Group as the list has it: 16 hexadecimal digits."""
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
+    text = name.hex() if isinstance(name, bytes) else name
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def publish(folder: Path, faces: Sequence[Face], plan: Plan, *, scale: Scale) -> dict[str, Any]:
@@ -48,8 +49,11 @@ def publish(folder: Path, faces: Sequence[Face], plan: Plan, *, scale: Scale) ->
     scale : Scale
         To signed labels, of which the balance is measured.
     """
-    rows = {unit(face): (code(group(face)), plan.split[face.item]) for face in faces}
-    listed = [{"unit": name, "group": held, "part": part} for name, (held, part) in sorted(rows.items())]
+    shown = {unit(face): face for face in faces}
+    listed = (
+        {"unit": name, "group": code(group(shown[name])), "part": plan.split[shown[name].item]}
+        for name in sorted(shown)
+    )
     files.write_csv(folder / NAME, manifest.SPLIT_COLUMNS, listed)
     measured = balance(faces, plan.split, scale=scale)
     return {**plan.rule, "sha256": files.sha256(folder / NAME), "balance": measured}

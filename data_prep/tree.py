@@ -5,6 +5,7 @@ is read into memory, with its CRC checked. So no name inside an archive can choo
 a killed run leaves nothing behind, and a release of a million files costs no inodes.
 """
 
+import hashlib
 import io
 import os
 import re
@@ -97,12 +98,12 @@ class Tree:
         archive, member = split(path)
         if member:
             return self._member(archive, member, limit)
-        place = self.place(path)
-        if not place.is_file():  # nor a pipe or device, which could block for ever
-            raise FileNotFoundError(f"{place}: no such file")
-        if place.stat().st_size > limit:
-            raise ValueError(f"{place}: {place.stat().st_size} bytes, expected at most {limit}")
-        return place.read_bytes()
+        return content(self.place(path), limit)
+
+    def hashed(self, path: str, *, limit: int = LIMIT) -> tuple[bytes, str]:
+        """Content of a file or of a member of an archive, and its SHA-256; raises as `read` does."""
+        data = self.read(path, limit=limit)
+        return data, hashlib.sha256(data).hexdigest()
 
     @contextmanager
     def lines(self, path: str) -> Iterator[TextIO]:
@@ -151,6 +152,16 @@ class Tree:
                 old.close()
             self._archives = {archive: opened}
         return self._archives[archive]
+
+
+def content(place: Path, limit: int) -> bytes:
+    """Content of a file on the disk; raises as `Tree.read` does."""
+    if not place.is_file():  # nor a pipe or device, which could block for ever
+        raise FileNotFoundError(f"{place}: no such file")
+    size = place.stat().st_size
+    if size > limit:
+        raise ValueError(f"{place}: {size} bytes, expected at most {limit}")
+    return place.read_bytes()
 
 
 def _is(place: Path, kind: Callable[[int], bool]) -> bool:

@@ -92,8 +92,7 @@ def frames(data: bytes, *, wanted: Container[int], most: int) -> Iterator[tuple[
                     return
                 if frame.width * frame.height > PIXELS:
                     raise Quarantine("img_undecodable", f"frames of {frame.width} x {frame.height} pixels")
-                pixels = converter.reformat(frame, format="rgb24").to_ndarray() if index in wanted else None
-                yield index, pixels
+                yield index, _rgb(converter, frame) if index in wanted else None
     except (av.FFmpegError, IndexError, ValueError, MemoryError) as error:
         text = getattr(error, "strerror", None) or error
         raise Quarantine("img_undecodable", f"the video does not decode: {text}") from None
@@ -108,6 +107,11 @@ def _stream(container: av.container.InputContainer) -> av.VideoStream:
     stream.codec_context.options = _BOUNDS
     stream.codec_context.thread_count = 1  # parallel over clips, not within
     return stream
+
+
+def _rgb(converter: VideoReformatter, frame: av.VideoFrame) -> np.ndarray:
+    """RGB, shape (height, width, 3), in this thread: by default each conversion wakes one for every core."""
+    return converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
 
 
 def rate(data: bytes) -> Fraction | None:

@@ -1,6 +1,6 @@
 """Data preparation: how quick, how large, beside the decoder's own limit; and projected to the real releases.
 
-``python -m figures.tab_preparation --preparation RECORD.csv --machine RECORD.json --out PREFIX``
+``python -m figures.tab_preparation --preparation CSV --machine JSON --memory CSV --out PREFIX``
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ REAL = {
     "sewa": (500_153, "frames, every fifth kept"),
 }
 CORES = (2, 8, 64)
+RATES = {"decode": "decoding only", "convert": "decoding to RGB", "crop": "decoding and crop"}
 _NUMBERS = [name for name in record.PREPARATION if name not in ("dataset", "stage")]
 
 
@@ -41,10 +42,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = tables.parser(__doc__)
     parser.add_argument("--preparation", required=True, metavar="CSV")
     parser.add_argument("--machine", required=True, metavar="JSON", help="beside the CSV")
+    parser.add_argument("--memory", required=True, metavar="CSV", help="by rows of AffectNet's lists")
     args = parser.parse_args(argv)
     rows = read(args.preparation)
     found = [row for dataset in ordered("datasets", set(rows["dataset"])) for row in describe(rows, dataset)]
-    found += reading(rows)
+    found += [*memory(args.memory), *reading(rows)]
     tables.write(args.out, COLUMNS, found, blocks=wide(found, files.read_json(args.machine)))
 
 
@@ -69,19 +71,20 @@ def read(path: str) -> pd.DataFrame:
 def describe(rows: pd.DataFrame, dataset: str) -> Iterator[dict[str, Any]]:
     """Long form of one data set."""
     mine = rows[rows["dataset"] == dataset]
-    rate = {stage: _rate(mine, stage) for stage in ("decode", "crop")}
+    rate = {stage: _rate(mine, stage) for stage in RATES if stage in set(mine["stage"])}
     one, two = (mine[(mine["stage"] == "prepare") & (mine["processes"] == p)] for p in (1, 2))
     cpu, wall_one, wall_two = line(one, "cpu_s"), line(one, "wall_s"), line(two, "wall_s")
     serial = max(0.0, line(two, "main_cpu_s").slope)  # of too small sizes noise can make it negative
     work = line(two, "cpu_s").slope - serial
-    quantities = [
-        ("decoding only", 1, rate["decode"], "1/s", "per core"),
-        ("decoding and crop", 1, rate["crop"], "1/s", "per core"),
+    quantities = [(RATES[stage], 1, found, "1/s", "per core") for stage, found in rate.items()]
+    quantities += [
         ("whole", 1, 1 / cpu.slope, "1/s", "per core"),
         ("share of limit", 1, 1 / cpu.slope / rate["decode"], "", ""),
         ("efficiency", 2, wall_one.slope / (2 * wall_two.slope), "", "of two processes"),
         ("serial part", "", 1e3 * serial, "ms", "an item, in the main process"),
     ]
+    if "convert" in rate:  # older records lack it
+        quantities += [("share of limit in RGB", 1, 1 / cpu.slope / rate["convert"], "", "")]
     count, what = REAL[dataset]
     quantities += [("real", "", count, what, "")]
     quantities += [
@@ -110,6 +113,30 @@ def _rate(rows: pd.DataFrame, stage: str) -> float:
     return found["decoded"] / found["cpu_s"]
 
 
+def memory(path: str) -> Iterator[dict[str, Any]]:
+    """Peak memory of AffectNet's preparation by rows, bytes a row, and what they say of the real number.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two numbers of rows were measured.
+    """
+    rows = pd.DataFrame(files.read_csv(path, record.PREPARATION_MEMORY))[["items", "peak_bytes"]]
+    rows = rows.apply(pd.to_numeric)
+    if rows["items"].nunique() < 2:
+        raise ValueError(f"{path}: {len(rows)} rows, expected at least two to draw a line through")
+    slope, start = np.polyfit(rows["items"], rows["peak_bytes"], 1)
+    count = REAL["affectnet"][0]
+    lines = [
+        (f"memory of {row.items} rows", row.peak_bytes / 1e6, "MB", "measured") for row in rows.itertuples()
+    ]
+    lines += [("memory a row", slope, "B", "slope")]
+    lines += [("memory of the real rows", (start + slope * count) / 1e6, "MB", "by the slope")]
+    for quantity, value, unit, note in lines:
+        yield {"dataset": "affectnet", "quantity": quantity, "cores": 1, "value": f"{value:.6g}",
+               "unit": unit, "note": note}  # fmt: skip
+
+
 def reading(rows: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """Clips a second that training reads, and that the network takes."""
     for stage in ("read file", "read memory", "train"):
@@ -131,18 +158,20 @@ Cells = Mapping[tuple[str, str, Any], float]
 def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any]) -> Block:
     columns = [Column(name="")]
     columns += [
-        Column(name=name, group="Per second and core", align="r")
-        for name in ("decoding only", "decoding and crop", "whole")
+        Column(name=name, group="Per second and core", align="r") for name in (*RATES.values(), "whole")
     ]
     columns += [
-        Column(name=name, align="r")
-        for name in ("share of the decoder's limit", "efficiency of 2 processes", "serial, ms an item")
+        Column(name=name, group="Whole as a share", align="r")
+        for name in ("of decoding only", "of decoding to RGB")
+    ]
+    columns += [
+        Column(name=name, group="Processes", align="r") for name in ("efficiency of 2", "serial, ms an item")
     ]
     body = [
         [
             label("datasets", d).name,
-            *(f"{cells[d, name, 1]:.0f}" for name in ("decoding only", "decoding and crop", "whole")),
-            f"{100 * cells[d, 'share of limit', 1]:.0f} %",
+            *(_shown(cells, (d, name, 1), "{:.0f}") for name in (*RATES.values(), "whole")),
+            *(_shown(cells, (d, f"share of limit{within}", 1), "{:.0%}") for within in ("", " in RGB")),
             f"{100 * cells[d, 'efficiency', 2]:.0f} %",
             f"{cells[d, 'serial part', '']:.2f}",
         ]
@@ -153,6 +182,8 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
         "Generated data. Images, or frames of videos, a second of CPU. Whole: reading, hashing, decoding, "
         "crop, work folder, HDF5, manifest; the slope over three sizes, without the start. Pictures as "
         "large as in the real releases, in pixels and in bytes.",
+        "Decoding to RGB is what any reader needs: of videos it converts the frames that are kept, of images "
+        "it is the same as decoding.",
         f"{machine['processor']}, {machine['cores']} cores; {libraries}; crops of {machine['side']} pixels.",
     ]
     if machine.get("size", "full") != "full":
@@ -161,6 +192,11 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
             "all of two processes, and so is what is projected from them."
         )
     return Block(title="Speed of data preparation", columns=columns, rows=body, notes=notes)
+
+
+def _shown(cells: Cells, key: tuple[str, str, Any], form: str) -> str:
+    """A number, or nothing where it was not measured."""
+    return form.format(cells[key]).replace("%", " %") if key in cells else ""
 
 
 def _projected(cells: Cells, datasets: Sequence[str]) -> Block:
@@ -183,10 +219,23 @@ def _projected(cells: Cells, datasets: Sequence[str]) -> Block:
         "Projected, not measured: a line through three sizes. Time by Amdahl's law: the main process's "
         "seconds an item, which do not shrink, and those of the others divided by the cores, measured with "
         "two processes; disks as quick as this machine's cache. The work folder is gone at the end.",
-        "Peak memory is the largest that was measured, in one process; how it grows with the rows is told by "
-        "tests.prep_bench.memory.",
+        _memory(cells),
     ]
     return Block(title="Projected to the real releases", columns=columns, rows=body, notes=notes)
+
+
+def _memory(cells: Cells) -> str:
+    """How memory grows with the rows, in a sentence."""
+    by_rows = {q: value for (_, q, _), value in cells.items() if q.startswith("memory")}
+    slope, real = by_rows.pop("memory a row"), by_rows.pop("memory of the real rows")
+    rows = ", ".join(
+        f"{value:.0f} MB {quantity.removeprefix('memory ')}" for quantity, value in by_rows.items()
+    )
+    return (
+        "Peak memory is the largest that was measured, in one process. By rows of AffectNet's lists, with a "
+        f"stand-in for the decoder (results/reference/preparation_memory.csv): {rows}; {slope:.0f} bytes a "
+        f"row, by which {REAL['affectnet'][0]} take {real:.0f} MB."
+    )
 
 
 def _reading(cells: Cells) -> Iterator[Block]:

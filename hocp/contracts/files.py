@@ -130,9 +130,12 @@ def sha256(path: str | Path) -> str:
 
 
 def sha256_of(value: Any) -> str:
-    """Hash of a JSON value, independent of key order and spacing."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Hash of a JSON value, independent of key order and spacing; its text, perhaps long, is never whole."""
+    encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+    digest = hashlib.sha256()
+    for part in encoder.iterencode(value):
+        digest.update(part.encode())
+    return digest.hexdigest()
 
 
 def write_json(path: str | Path, value: Any) -> None:
@@ -169,7 +172,7 @@ def write_csv(path: str | Path, columns: Sequence[str], rows: Iterable[Mapping[s
         writer.writeheader()
         for number, row in enumerate(rows, start=1):
             for column, value in row.items():
-                if isinstance(value, Real) and not math.isfinite(value):
+                if not isinstance(value, str) and isinstance(value, Real) and not math.isfinite(value):
                     raise ValueError(f"{path}, row {number}: {column} is {value}, expected a number or None")
             writer.writerow(row)
 

@@ -8,6 +8,7 @@ have a `row` in ``crops.h5:/crops``, a uint8 array of shape (items, side, side, 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from hocp.contracts import files
@@ -42,7 +43,7 @@ USABLE = ("ok", "box_clamped", "img_mode_converted", "frame_extra")
 _ROW_RULE = f"exactly the items whose status is {', '.join(USABLE)} have a row of crops.h5"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
     """One image or one video frame.
 
@@ -114,8 +115,8 @@ _FLOATS = ("valence", "arousal")
 
 def write(path: str | Path, items: Iterable[Item]) -> None:
     """Publish the rows of `manifest.csv`; floats keep six decimals, far below the labels' resolution."""
-    rows = (asdict(item) for item in items)
-    files.write_csv(path, COLUMNS, ({k: _text(k, v) for k, v in row.items()} for row in rows))
+    rows = ({name: _text(name, getattr(item, name)) for name in COLUMNS} for item in items)
+    files.write_csv(path, COLUMNS, rows)
 
 
 def _text(column: str, value: Any) -> Any:
@@ -147,7 +148,7 @@ def read(path: str | Path) -> list[Item]:
 def _value(column: str, text: str) -> Any:
     kind = int if column in _INTEGERS else float if column in _FLOATS else None
     if kind is None:
-        return text
+        return text if column == "item" else intern(text)  # the others are those of many items
     try:
         return kind(text) if text else None
     except ValueError:

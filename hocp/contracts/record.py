@@ -100,6 +100,19 @@ PREPARATION = (
     "peak_bytes", "source_bytes", "out_bytes", "work_bytes", "inodes",
 )  # fmt: skip
 
+#: One row a number of rows of AffectNet's lists, prepared with a stand-in for the decoder.
+PREPARATION_MEMORY = ("items", "peak_bytes", "cpu_s", "python", "libraries", "commit")
+
+#: One row a generated release of so many pictures, looked at by `doctor`.
+PREPARATION_DOCTOR = ("files", "cpu_s", "wall_s", "peak_bytes")
+
+#: One row a part of a split of a generated release but train: its share of the frames, and the total
+#: variation distances of its histograms to those of all frames.
+PREPARATION_SPLITS = (
+    "dataset", "rule", "dealer", "release", "seed", "groups", "frames", "part", "share", "valence",
+    "arousal", "strata",
+)  # fmt: skip
+
 #: `frame` is -1 for single images; expressions are -1 where the network predicts or the item has none.
 PREDICTIONS = {
     "item": "U", "clip": "U", "frame": "i4",

@@ -124,6 +124,8 @@ json_values = st.recursive(
 def test_the_hash_of_a_value_survives_json_and_key_order(value):
     turned = dict(reversed(list(value.items())))
     assert files.sha256_of(value) == files.sha256_of(turned) == files.sha256_of(json.loads(json.dumps(value)))
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    assert files.sha256_of(value) == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_json_refuses_nan_and_keeps_the_older_file(tmp_path):

@@ -238,7 +238,7 @@ def test_killed_at_any_instant(tmp_path, kind, monkeypatch):
     shutil.rmtree(tmp_path / "out")
     rng, killed = random.Random(7), 0
     for _ in range(8):
-        delay = rng.uniform(0.001, 0.15)
+        delay = rng.uniform(0.001, 0.05)
 
         def action(delay=delay):
             signal.signal(signal.SIGALRM, signal.SIG_DFL)

@@ -144,7 +144,13 @@ def official(train: int = 200, test: int = 40) -> list[Face]:
         name, part = f"{number}.jpg", "train" if number < train else "test"
         for row in range(1 + (number % 10 == 0)):  # every tenth picture has two faces
             faces.append(
-                Face(item=f"{name}#{row}", source=name, content=name, part=part, stratum=str(number % 4))
+                Face(
+                    item=f"{name}#{row}",
+                    source=name,
+                    content=name.encode(),
+                    part=part,
+                    stratum=str(number % 4),
+                )
             )
     return faces
 

@@ -10,11 +10,17 @@ from hocp.contracts import files, record
 MACHINE = {"processor": "Abacus", "cores": 2, "libraries": {"pillow": "1.0"}, "side": 112}
 
 
+def command(place, memory, out) -> list[str]:
+    given = {"preparation": f"{place}.csv", "machine": f"{place}.json", "memory": memory, "out": out}
+    return [text for name, path in given.items() for text in (f"--{name}", str(path))]
+
+
 def rows() -> list[dict]:
     """Two seconds of start; 4 ms of work and 1 ms of the main process an item; 40 kB out, 800 B of memory."""
     base = {"dataset": "afew_va", "processes": 1}
     found = [
         {**base, "stage": "decode", "units": 4, "decoded": 100, "cpu_s": 0.35},
+        {**base, "stage": "convert", "units": 4, "decoded": 100, "cpu_s": 0.375},
         {**base, "stage": "crop", "units": 4, "decoded": 100, "cpu_s": 0.40},
         {**base, "stage": "read file", "units": 4, "processes": 2, "items": 300, "wall_s": 1.5},
         {**base, "stage": "read memory", "units": 4, "processes": 2, "items": 900, "wall_s": 1.5},
@@ -40,8 +46,9 @@ def record_of(tmp_path):
     def make(found: list[dict]) -> list[str]:
         files.write_csv(tmp_path / "p.csv", record.PREPARATION, found)
         files.write_json(tmp_path / "p.json", MACHINE)
-        place = str(tmp_path / "p")
-        return ["--preparation", f"{place}.csv", "--machine", f"{place}.json", "--out", str(tmp_path / "t")]
+        held = [{"items": n, "peak_bytes": 80_000_000 + 500 * n} for n in (10_000, 100_000)]
+        files.write_csv(tmp_path / "m.csv", record.PREPARATION_MEMORY, held)
+        return command(tmp_path / "p", tmp_path / "m.csv", tmp_path / "t")
 
     return make
 
@@ -56,6 +63,9 @@ def test_projection_is_the_line_through_the_sizes(record_of, tmp_path):
     assert found["whole", "1"] == pytest.approx(200)
     assert found["decoding only", "1"] == pytest.approx(100 / 0.35, rel=1e-5)
     assert found["share of limit", "1"] == pytest.approx(0.7, rel=1e-5)
+    assert found["share of limit in RGB", "1"] == pytest.approx(0.75, rel=1e-5)
+    assert found["memory a row", "1"] == pytest.approx(500)
+    assert found["memory of the real rows", "1"] == pytest.approx(80 + 225)
     assert found["efficiency", "2"] == pytest.approx(0.8)
     assert found["result", ""] == pytest.approx((40e3 * n + 5000) / 1e9, rel=1e-5)
     assert found["work folder", ""] == pytest.approx(42e3 * n / 1e9, rel=1e-5)
@@ -67,7 +77,9 @@ def test_wide_form_says_it_all(record_of, tmp_path):
     tab_preparation.main(record_of(rows()))
     text = (tmp_path / "t.md").read_text()
     for needed in ("| 70 % |", "| 80 % |", "| 1.00 |", "30051 frames", "Projected, not measured", "400 times",
-                   "Abacus, 2 cores; pillow 1.0", "Generated data"):  # fmt: skip
+                   "Abacus, 2 cores; pillow 1.0", "Generated data",
+                   "85 MB of 10000 rows, 130 MB of 100000 rows; 500 bytes a row",
+                   "by which 450000 take 305 MB"):  # fmt: skip
         assert needed in text, needed
 
 
@@ -87,9 +99,7 @@ def test_one_size_makes_no_line(record_of):
 
 def test_the_committed_record_makes_the_table(root, tmp_path):
     place = root / "results/reference/preparation.cpu"
-    tab_preparation.main(
-        ["--preparation", f"{place}.csv", "--machine", f"{place}.json", "--out", str(tmp_path / "t")]
-    )
+    tab_preparation.main(command(place, place.with_name("preparation_memory.csv"), tmp_path / "t"))
     text = (tmp_path / "t.md").read_text()
     assert all(name in text for name in ("AffectNet", "SEWA", "AFEW-VA"))
     assert text == place.with_suffix(".cpu.md").read_text(), "make the .md anew from the record"

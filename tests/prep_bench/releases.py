@@ -10,7 +10,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -41,7 +41,13 @@ def make(dataset: str, folder: Path, count: int, size: str) -> None:
 
 def affectnet(folder: Path, count: int, size: str) -> None:
     """The release of 2017: JPEG files and two lists."""
-    base = portraits(DISTINCT[size]["affectnet"])
+    pictures(folder, count, portraits(DISTINCT[size]["affectnet"]))
+
+
+def pictures(
+    folder: Path, count: int, base: Sequence[tuple[bytes, Portrait, int]], *, step: float = STEP
+) -> None:
+    """The same of given portraits, each copy of a face `step` pixels further aside."""
     (folder / LISTS).mkdir(parents=True)
     with (
         (folder / LISTS / "training.csv").open("w", newline="") as train,
@@ -55,7 +61,7 @@ def affectnet(folder: Path, count: int, size: str) -> None:
             place = folder / IMAGES / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(marked(data, number))
-            aside = STEP * (number // len(base))
+            aside = step * (number // len(base))
             writers[number % HELD == 0].writerow(_row(path, portrait, code, aside))
 
 

@@ -1,4 +1,4 @@
-"""Seconds of CPU of the single stages, on a sample: what the decoder needs alone, the crop, the writing."""
+"""Seconds of CPU of the single stages, on a sample: the decoder's, alone and to RGB, crop, writing."""
 
 import io
 import time
@@ -8,6 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from PIL import Image
 
 from data_prep import faces, images, pack, video
@@ -23,8 +24,9 @@ STEP = 5  # frames of a video from one that is kept to the next, the reader's de
 def measure(dataset: str, release: Path, scratch: Path) -> Iterator[dict[str, Any]]:
     """One row a stage: pictures or container frames, and seconds of CPU."""
     data = sample(Tree(release), dataset)
-    decode, crop = (_decode_video, _crop_video) if dataset == "sewa" else (_decode, _crop)
-    for stage, call in (("decode", decode), ("crop", crop)):
+    # Pillow decodes into RGB; frames of videos have to be converted, those that are kept.
+    calls = (_decode_video, _convert_video, _crop_video) if dataset == "sewa" else (_decode, _decode, _crop)
+    for stage, call in zip(("decode", "convert", "crop"), calls, strict=True):
         start = time.thread_time()
         count = call(data)
         yield {"stage": stage, "decoded": count, "cpu_s": time.thread_time() - start}
@@ -68,13 +70,26 @@ def _cut(pixels: np.ndarray | Image.Image, width: int, height: int) -> None:
 
 def _decode_video(data: list[bytes]) -> int:
     """FFmpeg's decoder, on one thread, without conversion of any frame."""
+    return sum(1 for content in data for _ in _frames(content))
+
+
+def _convert_video(data: list[bytes]) -> int:
+    """The same, and FFmpeg's conversion of the frames that are kept, on one thread."""
     count = 0
     for content in data:
-        with av.open(io.BytesIO(content), format="avi") as container:
-            stream = container.streams.video[0]
-            stream.codec_context.thread_count = 1
-            count += sum(1 for _ in container.decode(stream))
+        converter = VideoReformatter()
+        for index, frame in enumerate(_frames(content)):
+            count += 1
+            if index % STEP == 0:
+                converter.reformat(frame, format="rgb24", threads=1)
     return count
+
+
+def _frames(content: bytes) -> Iterator[av.VideoFrame]:
+    with av.open(io.BytesIO(content), format="avi") as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        yield from container.decode(stream)
 
 
 def _crop_video(data: list[bytes]) -> int:

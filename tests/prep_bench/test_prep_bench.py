@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -9,7 +10,7 @@ from PIL import Image
 from data_prep.prepare import READERS, prepare
 from figures import tab_preparation
 from hocp.contracts import files, record
-from tests.prep_bench import releases, run, stages
+from tests.prep_bench import dealing, doctoring, memory, releases, run, stages
 from tests.prep_bench.sizes import SIZES
 
 
@@ -33,8 +34,8 @@ def test_every_copy_is_usable(tmp_path):
         else:  # lengths vary by a fifth
             assert 4 * 48 <= 5 * facts.counts["ok"] <= 4 * 75
         measured = {row["stage"]: row for row in stages.measure(dataset, source, tmp_path)}
-        assert list(measured) == ["decode", "crop", "encode"]
-        assert measured["decode"]["decoded"] == measured["crop"]["decoded"]
+        assert list(measured) == ["decode", "convert", "crop", "encode"]
+        assert len({measured[stage]["decoded"] for stage in ("decode", "convert", "crop")}) == 1
         assert all(row["cpu_s"] > 0 for row in measured.values())
 
 
@@ -61,8 +62,45 @@ def test_a_small_run_makes_the_table(tmp_path):
         crops = 3 * 112 * 112 * int(row["items"])
         assert min(int(row["out_bytes"]), int(row["work_bytes"])) > crops
     assert {row["stage"] for row in rows} >= {"read file", "read memory", "train"}
-    tab_preparation.main(
-        ["--preparation", str(csv), "--machine", str(csv.with_suffix(".json")), "--out", str(tmp_path / "t")]
-    )
+    held = Path(__file__).parents[2] / "results/reference/preparation_memory.csv"
+    given = {"preparation": csv, "machine": csv.with_suffix(".json"), "memory": held, "out": tmp_path / "t"}
+    tab_preparation.main([text for name, path in given.items() for text in (f"--{name}", str(path))])
     text = (tmp_path / "t.md").read_text()
     assert "AFEW-VA" in text and "30051 frames" in text and "Read from the file" in text
+
+
+def test_memory_of_a_few_rows(tmp_path):
+    out = tmp_path / "m.csv"
+    memory.main(["200", "--out", str(out)])
+    (row,) = files.read_csv(out, record.PREPARATION_MEMORY)
+    assert row["items"] == "200" and 30e6 < int(row["peak_bytes"]) < 512e6
+
+
+def test_doctor_of_a_few_files(tmp_path):
+    out = tmp_path / "d.csv"
+    doctoring.main(["40", "80", "--out", str(out), "--scratch", str(tmp_path)])
+    rows = files.read_csv(out, record.PREPARATION_DOCTOR)
+    assert [row["files"] for row in rows] == ["40", "80"] and all(float(row["cpu_s"]) > 0 for row in rows)
+    assert files.read_json(out.with_suffix(".json"))["projected"]["files"] == doctoring.REAL
+
+
+def test_dealers_of_a_few_people(tmp_path):
+    out = tmp_path / "s.csv"
+    dealing.main(["--releases", "1", "--seeds", "1", "--share", "0.1", "--out", str(out)])
+    rows = files.read_csv(out, record.PREPARATION_SPLITS)
+    assert len(rows) == len(dealing.DEALERS) * (5 + 2 + 2)
+    for dataset, rule in dealing.RULES:
+        off = {dealer: [] for dealer in dealing.DEALERS}
+        for row in rows:
+            if (row["dataset"], row["rule"]) == (dataset, rule):
+                off[row["dealer"]].append(float(row["valence"]) + float(row["arousal"]))
+        assert max(off["ours"]) < max(off["random"])  # else there would be no need of it
+
+
+def test_the_page_says_what_the_records_say():
+    """Sentences of data_prep/README.md, made anew from the committed records."""
+    root = Path(__file__).parents[2]
+    page = " ".join((root / "data_prep/README.md").read_text("utf-8").split())
+    assert doctoring.sentence(root / "results/reference/preparation_doctor.csv") in page
+    for sentence in dealing.sentences(root / "results/reference/preparation_splits.csv"):
+        assert " ".join(sentence.split()) in page

@@ -91,6 +91,7 @@ CLAIMS = "<results>/claims.csv"
 SPEED = "<results>/bench/speed.csv"
 SPEED_TARGETS = "results/targets.yaml"
 PREPARATION = "results/reference/preparation.cpu"
+PREPARATION_MEMORY = "results/reference/preparation_memory.csv"
 CONFORMANCE = "<results>/bench/conformance.json"
 #: Committed counts: the full campaigns take minutes, and test the readers rather than a scenario.
 CAMPAIGNS = "results/reference/campaigns.csv"
@@ -130,7 +131,7 @@ def rule_named(name):
 
 #: What tables and figures read that no data set went into.
 WITHOUT_DATA = set(
-    "cost speed targets conformance published preparation machine ledger campaigns campaign_facts".split()
+    "cost speed targets conformance published preparation machine memory ledger campaigns campaign_facts".split()
 )
 
 

@@ -59,7 +59,11 @@ TABLES = {
     "tab_speed_claim": {"speed": SPEED},
     "tab_conformance": {"conformance": CONFORMANCE},
     "tab_campaigns": {"campaigns": CAMPAIGNS, "campaign_facts": CAMPAIGN_FACTS},
-    "tab_preparation": {"preparation": f"{PREPARATION}.csv", "machine": f"{PREPARATION}.json"},
+    "tab_preparation": {
+        "preparation": f"{PREPARATION}.csv",
+        "machine": f"{PREPARATION}.json",
+        "memory": PREPARATION_MEMORY,
+    },
     "tab_data": {
         "facts": expand(rules.prepare.output.facts, dataset=DATASETS),
         "manifest": expand(rules.prepare.output.manifest, dataset=DATASETS),
