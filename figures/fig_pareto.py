@@ -52,7 +52,7 @@ def draw(runs: pd.DataFrame, intervals: Intervals = MappingProxyType({})) -> Fig
         Columns dataset, method, data, seed, parameters, macs, seconds, dimension, value, reason. A missing
         value or cost is counted in the panel, with its reason.
     intervals : mapping
-        Data set -> its intervals, drawn as thin lines through the points of one seed or the mean of several.
+        Data set -> its intervals, drawn as thin lines through the means.
     """
     datasets = ordered("datasets", runs["dataset"])
     methods = ordered("methods", runs["method"])
@@ -81,20 +81,26 @@ def front(costs: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _panel(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
-    """Points of every method, and the front of each dimension."""
-    shown = rows.dropna(subset=["value", cost])
+    """Means of every method, its seeds where they are several, and the front of each dimension."""
+    there = rows[["value", cost]].notna().all(axis=1)
+    shown = rows[there.groupby([rows["method"], rows["dimension"]]).transform("all")]
     for dimension in labels("dimensions"):
         part = shown[shown["dimension"] == dimension]
-        _front(axes, part, cost, dimension)
-        for method, points in part.groupby("method"):
+        means = part.groupby("method")[[cost, "value"]].mean()
+        _front(axes, means, cost, dimension)
+        for method, mean in means.iterrows():
             look = label("methods", method)
-            face = look.colour if dimension == "valence" else style.PAPER
-            axes.plot(points[cost], points["value"], ls="none", marker=look.marker, mfc=face, mec=look.colour,
-                      mew=1.0, ms=5.5, label=f"{method}:{dimension}")  # fmt: skip
+            marker = {"ls": "none", "marker": look.marker, "mec": look.colour,
+                      "mfc": look.colour if dimension == "valence" else style.PAPER}  # fmt: skip
+            seeds = part[part["method"] == method]
+            if len(seeds) > 1:
+                axes.plot(seeds[cost], seeds["value"], **marker, ms=2.2, mew=0.5, alpha=0.6, zorder=1.8,
+                          label=f"{method}:{dimension}:seeds")  # fmt: skip
+            axes.plot([mean[cost]], [mean["value"]], **marker, ms=5.5, mew=1.0, label=f"{method}:{dimension}")
     axes.set_xscale("log")
     axes.margins(0.14)
     axes.grid(axis="y")
-    _missing(axes, rows, shown, cost)
+    _missing(axes, rows[~there], cost)
 
 
 def _intervals(axes: Axes, rows: pd.DataFrame, cost: str, found: Mapping[uncertain.Key, Interval]) -> None:
@@ -107,17 +113,17 @@ def _intervals(axes: Axes, rows: pd.DataFrame, cost: str, found: Mapping[uncerta
                       label=f"{method}:{dimension}:interval")  # fmt: skip
 
 
-def _front(axes: Axes, part: pd.DataFrame, cost: str, dimension: str) -> None:
-    if part.empty:
+def _front(axes: Axes, means: pd.DataFrame, cost: str, dimension: str) -> None:
+    """Of means: the best of many seeds is luck."""
+    if means.empty:
         return
-    points = part.iloc[front(part[cost].to_numpy(float), part["value"].to_numpy(float))]
+    points = means.iloc[front(means[cost].to_numpy(float), means["value"].to_numpy(float))]
     axes.step(points[cost], points["value"], where="post", color=style.FAINT, lw=0.8, zorder=1,
               ls=FRONTS[dimension])  # fmt: skip
 
 
-def _missing(axes: Axes, rows: pd.DataFrame, shown: pd.DataFrame, cost: str) -> None:
+def _missing(axes: Axes, lost: pd.DataFrame, cost: str) -> None:
     """Say which methods have no point here, and why."""
-    lost = rows.drop(shown.index)
     if lost.empty:
         return
     reasons = lost["reason"].fillna(f"no {cost}").replace("", f"no {cost}")

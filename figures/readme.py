@@ -185,7 +185,8 @@ def _verdicts(rows: Rows) -> Block:
     for row in sorted(rows, key=lambda row: order.index(row["verdict"])):
         scope = " on generated data" if row["data"] == "generated" else ""
         why = f"{row['reason']}: " if row["verdict"] == verdicts.NOT_RUN else ""
-        said.setdefault(row["verdict"] + scope, {}).setdefault(why, []).append(row["short"])
+        detail = f" ({row['reason']})" if scope and row["reason"] else ""
+        said.setdefault(row["verdict"] + scope, {}).setdefault(why, []).append(row["short"] + detail)
     lines = [
         [verdict, str(sum(map(len, claims.values()))), "; ".join(w + ", ".join(c) for w, c in claims.items())]
         for verdict, claims in said.items()

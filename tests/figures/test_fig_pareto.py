@@ -2,6 +2,7 @@
 
 import figure_inputs
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +33,22 @@ def test_points_are_those_of_the_csv(figure, method):
         assert _point(figure, 1, column, f"{method}:arousal") == [
             pytest.approx((cost, 1.1 - noise), rel=1e-6)
         ]
+
+
+def test_several_seeds_are_small_points_around_their_mean_and_the_front_is_of_means(runs):
+    better = runs.assign(seed=1, value=runs["value"] + 0.2)
+    drawn, once = fig_pareto.draw(pd.concat([runs, better])), fig_pareto.draw(runs)
+    ((_, single),) = _point(once, 1, 0, "resnet18:valence")
+    ((_, mean),) = _point(drawn, 1, 0, "resnet18:valence")
+    assert mean == pytest.approx(single + 0.1)
+    (seeds,) = _point(drawn, 1, 0, "resnet18:valence:seeds")
+    assert seeds[2:] == pytest.approx((single, single + 0.2))
+    fronts, of_means = (
+        [line.get_ydata() for line in figure.axes[3].lines if line.get_drawstyle().startswith("steps")]
+        for figure in (once, drawn)
+    )
+    assert [list(ys + 0.1) for ys in fronts] == [pytest.approx(list(ys)) for ys in of_means]
+    assert not _point(once, 1, 0, "resnet18:valence:seeds")
 
 
 def test_a_missing_value_has_no_point_and_its_reason_is_shown(figure):

@@ -145,3 +145,13 @@ def test_claims_are_gathered_by_their_verdict(tmp_path, tables):
     assert lines["not reproduced"] == ["1", "50 times fewer operations"]
     assert lines["not run"][1].startswith("no identities.csv in this scenario: chain of")
     assert sum(int(line[0]) for line in list(lines.values())[2:]) == len(ledger.load())
+
+
+def test_a_claim_judged_on_generated_data_says_how_it_stands(tmp_path):
+    (tmp_path / "tab_claims.csv").write_text(
+        "short,verdict,data,reason\none,partly supported,generated,3 of 4\ntwo,reproduced,definitions,equal\n"
+    )
+    _, text = call(tmp_path, tmp_path, "<!-- table:claims -->\n<!-- /table -->\n")
+    lines = pipe_rows(text)
+    assert ["partly supported on generated data", "1", "one (3 of 4)"] in lines
+    assert ["reproduced", "1", "two"] in lines
