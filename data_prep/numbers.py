@@ -1,4 +1,4 @@
-"""A dictionary of whole numbers to whole numbers that takes a fifth of the memory of Python's own."""
+"""A dictionary of whole numbers to whole numbers that takes less memory than Python's own."""
 
 from array import array
 
@@ -9,8 +9,7 @@ class Numbers:
     """
     Numbers by keys that are hashes already: two arrays with open addressing, at most two thirds full.
 
-    Half a million keys take 24 to 48 bytes each, where a dict with its numbers takes 110, and leaves holes as
-    large as itself behind while it grows.
+    Each key takes 24 to 48 bytes; a dict holds an object for every key and number besides.
     """
 
     def __init__(self):
