@@ -6,6 +6,7 @@ import shutil
 import signal
 import zipfile
 from pathlib import Path
+from threading import RLock
 
 import pytest
 from mini_releases import (
@@ -21,6 +22,7 @@ from mini_releases import (
     row,
     sewa,
 )
+from tqdm import tqdm
 
 from data_prep import entries, images, inventory, store, video
 from data_prep.prepare import prepare
@@ -221,6 +223,7 @@ def child(action) -> int:
     """Run `action` in a fork; its exit status, negative for a signal."""
     pid = os.fork()
     if pid == 0:
+        tqdm.set_lock(RLock())  # its own is shared with this process, which would wait for the killed one
         try:
             action()
         except BaseException:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.workflow import conda_channel, conda_stand_in, suite
 
-pytestmark = pytest.mark.conda
+pytestmark = [pytest.mark.conda, pytest.mark.timeout(2400)]
 
 
 @pytest.mark.skipif(
