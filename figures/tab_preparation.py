@@ -23,6 +23,7 @@ REAL = {
 }
 CORES = (2, 8, 64)
 RATES = {"decode": "decoding only", "convert": "decoding to RGB", "crop": "decoding and crop"}
+PART = "part: "  # begins the names of stages that are parts of a whole preparation
 _NUMBERS = [name for name in record.PREPARATION if name not in ("dataset", "stage")]
 
 
@@ -85,6 +86,16 @@ def describe(rows: pd.DataFrame, dataset: str) -> Iterator[dict[str, Any]]:
     ]
     if "convert" in rate:  # older records lack it
         quantities += [("share of limit in RGB", 1, 1 / cpu.slope / rate["convert"], "", "")]
+    if "crop" in rate:
+        quantities += [
+            ("bound of the share", 1, rate["crop"] / rate["decode"], "", "with nothing but the crop")
+        ]
+    parts = _parts(mine)
+    quantities += [(f"{PART}{name}", 1, 1e3 * part, "ms", "an item decoded") for name, part in parts.items()]
+    if parts:
+        quantities += [
+            (f"{PART}rest", 1, 1e3 * (cpu.slope - sum(parts.values())), "ms", "whole less the parts")
+        ]
     count, what = REAL[dataset]
     quantities += [("real", "", count, what, "")]
     quantities += [
@@ -111,6 +122,13 @@ def line(rows: pd.DataFrame, column: str) -> Line:
 def _rate(rows: pd.DataFrame, stage: str) -> float:
     (found,) = rows[rows["stage"] == stage].to_dict("records")
     return found["decoded"] / found["cpu_s"]
+
+
+def _parts(rows: pd.DataFrame) -> dict[str, float]:
+    """Seconds of CPU by part of a whole preparation, for each picture or frame; empty in older records."""
+    parts = rows[rows["stage"].str.startswith(PART)]
+    seconds = parts["cpu_s"] / parts["decoded"]
+    return dict(zip(parts["stage"].str.removeprefix(PART), seconds, strict=True))
 
 
 def memory(path: str) -> Iterator[dict[str, Any]]:
@@ -149,7 +167,12 @@ def wide(found: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> list
     """Measured, projected, and read for training."""
     cells = {(row["dataset"], row["quantity"], row["cores"]): float(row["value"]) for row in found}
     datasets = ordered("datasets", {row["dataset"] for row in found if row["quantity"] == "whole"})
-    return [_measured(cells, datasets, machine), _projected(cells, datasets), *_reading(cells)]
+    return [
+        _measured(cells, datasets, machine),
+        *_spent(cells, datasets),
+        _projected(cells, datasets),
+        *_reading(cells),
+    ]
 
 
 Cells = Mapping[tuple[str, str, Any], float]
@@ -162,16 +185,17 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
     ]
     columns += [
         Column(name=name, group="Whole as a share", align="r")
-        for name in ("of decoding only", "of decoding to RGB")
+        for name in ("of decoding only", "at most", "of decoding to RGB")
     ]
     columns += [
         Column(name=name, group="Processes", align="r") for name in ("efficiency of 2", "serial, ms an item")
     ]
+    shares = ("share of limit", "bound of the share", "share of limit in RGB")
     body = [
         [
             label("datasets", d).name,
             *(_shown(cells, (d, name, 1), "{:.0f}") for name in (*RATES.values(), "whole")),
-            *(_shown(cells, (d, f"share of limit{within}", 1), "{:.0%}") for within in ("", " in RGB")),
+            *(_shown(cells, (d, name, 1), "{:.0%}") for name in shares),
             f"{100 * cells[d, 'efficiency', 2]:.0f} %",
             f"{cells[d, 'serial part', '']:.2f}",
         ]
@@ -183,7 +207,7 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
         "crop, work folder, HDF5, manifest; the slope over three sizes, without the start. Pictures as "
         "large as in the real releases, in pixels and in bytes.",
         "Decoding to RGB is what any reader needs: of videos it converts the frames that are kept, of images "
-        "it is the same as decoding.",
+        "it is the same as decoding. At most: the share if nothing were done but decoding and crop.",
         f"{machine['processor']}, {machine['cores']} cores; {libraries}; crops of {machine['side']} pixels.",
     ]
     if machine.get("size", "full") != "full":
@@ -192,6 +216,31 @@ def _measured(cells: Cells, datasets: Sequence[str], machine: Mapping[str, Any])
             "all of two processes, and so is what is projected from them."
         )
     return Block(title="Speed of data preparation", columns=columns, rows=body, notes=notes)
+
+
+def _spent(cells: Cells, datasets: Sequence[str]) -> Iterator[Block]:
+    """Where the time of a whole preparation goes; nothing where it was not measured."""
+    names = list(dict.fromkeys(q for _, q, _ in cells if q.startswith(PART)))
+    measured = [d for d in datasets if any((d, name, 1) in cells for name in names)]
+    if not measured:
+        return
+    columns = [Column(name="")]
+    columns += [Column(name=name.removeprefix(PART), align="r") for name in names]
+    columns += [Column(name="whole", align="r")]
+    body = [
+        [
+            label("datasets", d).name,
+            *(_shown(cells, (d, name, 1), "{:.3f}") for name in names),
+            f"{1e3 / cells[d, 'whole', 1]:.3f}",
+        ]
+        for d in measured
+    ]
+    notes = [
+        "Milliseconds of CPU for each image or frame that is decoded, in one process; of SEWA every fifth is "
+        "kept, and only those are converted, cut, kept and compared. Measured inside one run of the largest "
+        "size. Rest: what the whole has beyond the parts, such as lists, labels, boxes, manifest and split.",
+    ]
+    yield Block(title="Where the time of a preparation goes", columns=columns, rows=body, notes=notes)
 
 
 def _shown(cells: Cells, key: tuple[str, str, Any], form: str) -> str:

@@ -60,6 +60,8 @@ def _dataset(dataset: str, size: str, scratch: Path) -> Iterator[dict[str, Any]]
         for processes in (1, 2):
             yield {**common, "stage": "prepare", "processes": processes,
                    **_prepared(dataset, source, out, processes)}  # fmt: skip
+        if count == counts[-1]:
+            yield from ({**common, **row} for row in _parts(dataset, source, out))
         if (dataset, count) == (READ, SIZES[size][READ][-1]):
             seconds, width = BUDGET[size]
             measured = reading.measure(out, seconds=seconds, width=width)
@@ -71,10 +73,7 @@ def _dataset(dataset: str, size: str, scratch: Path) -> Iterator[dict[str, Any]]
 def _prepared(dataset: str, source: Path, out: Path, processes: int) -> dict[str, Any]:
     """Time, memory and disk of one preparation; the work folder is kept to be weighed."""
     work = out.with_name("work")
-    fixed = {"source": source, "out": out, "work": work, "data": "generated", "side": SIDE,
-             "processes": processes}  # fmt: skip
-    arguments = [text for name, value in fixed.items() for text in (f"--{name}", str(value))]
-    measured = whole.run([dataset, *arguments, "--keep-work", *SOURCES[dataset].options])
+    measured = whole.run(_arguments(dataset, source, out, work, processes))
     child = measured.pop("child_peak_bytes")
     measured["peak_bytes"] += child * processes if processes > 1 else 0
     facts = manifest.read_facts(out / pack.FACTS)
@@ -89,6 +88,24 @@ def _prepared(dataset: str, source: Path, out: Path, processes: int) -> dict[str
     }
     files.remove(work)
     return found
+
+
+def _parts(dataset: str, source: Path, out: Path) -> Iterator[dict[str, Any]]:
+    """Where the time of the largest preparation goes; what is missing from the whole is all the rest."""
+    work = out.with_name("work")
+    measured = whole.run(_arguments(dataset, source, out, work, 1), module="parts")
+    decoded = _decoded(manifest.read_facts(out / pack.FACTS))
+    files.remove(work)
+    for part, seconds in measured.items():
+        yield {"stage": f"part: {part}", "decoded": decoded, "cpu_s": seconds}
+
+
+def _arguments(dataset: str, source: Path, out: Path, work: Path, processes: int) -> list[str]:
+    """Of `python -m data_prep prepare`."""
+    fixed = {"source": source, "out": out, "work": work, "data": "generated", "side": SIDE,
+             "processes": processes}  # fmt: skip
+    arguments = [text for name, value in fixed.items() for text in (f"--{name}", str(value))]
+    return [dataset, *arguments, "--keep-work", *SOURCES[dataset].options]
 
 
 def _decoded(facts: manifest.Facts) -> int:

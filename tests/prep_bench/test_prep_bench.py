@@ -10,7 +10,7 @@ from PIL import Image
 from data_prep.prepare import READERS, prepare
 from figures import tab_preparation
 from hocp.contracts import files, record
-from tests.prep_bench import dealing, doctoring, memory, releases, run, stages
+from tests.prep_bench import dealing, doctoring, memory, parts, releases, run, stages
 from tests.prep_bench.sizes import SIZES
 
 
@@ -62,11 +62,29 @@ def test_a_small_run_makes_the_table(tmp_path):
         crops = 3 * 112 * 112 * int(row["items"])
         assert min(int(row["out_bytes"]), int(row["work_bytes"])) > crops
     assert {row["stage"] for row in rows} >= {"read file", "read memory", "train"}
+    spent = [float(row["cpu_s"]) for row in rows if row["stage"].startswith(tab_preparation.PART)]
+    assert len(spent) == len(parts.PARTS) and all(seconds > 0 for seconds in spent)
     held = Path(__file__).parents[2] / "results/reference/preparation_memory.csv"
     given = {"preparation": csv, "machine": csv.with_suffix(".json"), "memory": held, "out": tmp_path / "t"}
     tab_preparation.main([text for name, path in given.items() for text in (f"--{name}", str(path))])
     text = (tmp_path / "t.md").read_text()
     assert "AFEW-VA" in text and "30051 frames" in text and "Read from the file" in text
+    assert all(f"| {name} |" in text for name in (*parts.PARTS, parts.REST))
+
+
+def test_time_is_counted_once_and_for_what_was_entered_last(monkeypatch):
+    clock = iter(range(100))
+    monkeypatch.setattr(parts.time, "process_time", lambda: next(clock))
+    counted = parts.Parts()  # at 0; every entry and every exit takes one second
+    inner = counted.timed("inner", lambda: None)
+
+    def outer():
+        yield inner()
+
+    for _ in counted.timed("outer", outer)():
+        inner()
+    # outer: before and after its inner, and its last step; rest: the start, and around the step's use.
+    assert counted.seconds == {"outer": 3, "inner": 2, parts.REST: 3}
 
 
 def test_memory_of_a_few_rows(tmp_path):

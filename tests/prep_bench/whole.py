@@ -16,9 +16,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(arguments: list[str]) -> dict[str, Any]:
+def run(arguments: list[str], *, module: str = "whole") -> dict[str, Any]:
     """Start the process, and read what it prints."""
-    command = [sys.executable, "-m", "tests.prep_bench.whole", *arguments]
+    command = [sys.executable, "-m", f"tests.prep_bench.{module}", *arguments]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     if answer.returncode:
         raise ValueError(f"{' '.join(command)}: {answer.stderr[-2000:]}")
