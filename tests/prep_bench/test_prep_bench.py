@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from data_prep.prepare import READERS, prepare
-from figures import tab_preparation
+from figures import preparation, tab_preparation
 from hocp.contracts import files, record
 from tests.prep_bench import dealing, doctoring, memory, parts, releases, run, stages
 from tests.prep_bench.sizes import SIZES
@@ -62,7 +62,7 @@ def test_a_small_run_makes_the_table(tmp_path):
         crops = 3 * 112 * 112 * int(row["items"])
         assert min(int(row["out_bytes"]), int(row["work_bytes"])) > crops
     assert {row["stage"] for row in rows} >= {"read file", "read memory", "train"}
-    spent = [float(row["cpu_s"]) for row in rows if row["stage"].startswith(tab_preparation.PART)]
+    spent = [float(row["cpu_s"]) for row in rows if row["stage"].startswith(preparation.PART)]
     assert len(spent) == len(parts.PARTS) and all(seconds > 0 for seconds in spent)
     held = Path(__file__).parents[2] / "results/reference/preparation_memory.csv"
     given = {"preparation": csv, "machine": csv.with_suffix(".json"), "memory": held, "out": tmp_path / "t"}
