@@ -9,15 +9,17 @@ import pandas as pd
 from figures import speed
 from figures.speed import Case, Ratio
 
+REST = ("rest",)  # the network whose layers cost nothing
 ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Finding(NamedTuple):
-    """A measured value, our share of the roofline at it (NaN: no roof), and what it comes from."""
+    """A value, our share of the roofline at it (NaN: no roof), what it comes from, what bounds it."""
 
     value: Ratio
     share: float = nan
     note: str = ""
+    bound: str = ""
 
 
 def quicker(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
@@ -28,7 +30,20 @@ def quicker(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequen
     mine, theirs = speed.fastest(rows, ours), speed.fastest(rows, against)
     saved = theirs["macs"] / mine["macs"]
     words = f"{saved:.1f} times fewer multiply-adds, at {value.value / saved:.2f} of their rate"
-    return Finding(value, speed.roof_fraction(mine).value, "" if isnan(saved) else words)
+    share = speed.roof_fraction(mine).value
+    return Finding(value, share, "" if isnan(saved) else words, _bound(rows, mine, theirs))
+
+
+def _bound(rows: pd.DataFrame, mine: pd.Series, theirs: pd.Series) -> str:
+    """Of a network: what of our time passes outside its layers, and the ratio with these at the roof."""
+    rest = speed.fastest(rows, REST)
+    if rest is None or isnan(mine["roof_ms"]):
+        return ""
+    roof = mine["roof_ms"] * (1 - rest["macs"] / mine["macs"])
+    outside, most = rest["median_ms"] / mine["median_ms"], theirs["median_ms"] / (rest["median_ms"] + roof)
+    return (
+        f"{100 * outside:.0f} % of its time passes outside the layers; with these at the roofline {most:.1f}"
+    )
 
 
 def slower(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
@@ -64,7 +79,7 @@ def kept(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[
 
 def geometric_mean(findings: Iterable[Finding]) -> Finding:
     """One finding of several."""
-    values, shares, _ = zip(*findings, strict=True)
+    values, shares, *_ = zip(*findings, strict=True)
     share = speed.geometric_mean([Ratio(share, share, share) for share in shares]).value
     return Finding(speed.geometric_mean(values), share, f"{len(values)} cases")
 

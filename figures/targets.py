@@ -143,4 +143,6 @@ def reason(target: Target, finding: Finding | None) -> str:
     if isnan(finding.share):
         return finding.note
     needs = finding.share * target.wanted / finding.value.value
-    return f"needs {needs:.2f} of the roofline, ran at {finding.share:.2f}"
+    return "; ".join(
+        filter(None, [f"needs {needs:.2f} of the roofline, ran at {finding.share:.2f}", finding.bound])
+    )

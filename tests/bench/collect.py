@@ -131,7 +131,7 @@ def row(passes: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> dic
         "q25_ms": round(low, 4),
         "q75_ms": round(high, 4),
         "roof_ms": _rounded(roof_ms(info, limits)),
-        "error": float(f"{info['error']:.2e}"),
+        "error": None if info["error"] is None else float(f"{info['error']:.2e}"),
         "pass_medians_ms": " ".join(f"{1e3 * median(each['stats']['data']):.4f}" for each in passes),
     }
 

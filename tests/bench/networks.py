@@ -22,6 +22,8 @@ from tests.bench.cases import NetworkCase
 from tests.bench.exact import relative
 from tests.bench.peers import Peer
 
+#: The network at rank C whose layers cost nothing: what of its time passes outside of them.
+REST = "rest"
 _NAMES = {
     2: {"dense": "resnet18", "hocp": "hocp_resnet18", "tucker": "tucker_resnet18"},
     3: {"dense": "r3d18", "hocp": "hocp_resnet18_3d", "r2plus1d": "r2plus1d18"},
@@ -35,7 +37,7 @@ def outsiders(case: NetworkCase) -> list[Peer]:
         return dense + [Peer("tucker")] * (case.order == 2)
     pairs = [Peer("r2plus1d", layout) for layout in peers.LAYOUTS] * (case.order == 3)
     theirs = [Peer(f"tltorch {name}") for name in peers.TLTORCH]
-    return [*dense, *pairs, *theirs, Peer("tltorch factorized", "channels_last")]
+    return [*dense, *pairs, *theirs, Peer("tltorch factorized", "channels_last"), Peer(REST)]
 
 
 def build(name: str, case: NetworkCase) -> nn.Module:
@@ -59,10 +61,52 @@ def _swapped(network: nn.Module, name: str, theirs: str | None) -> nn.Module:
     for stage in (network.layer1, network.layer2, network.layer3, network.layer4):
         for block in stage:
             for conv in ("conv1", "conv2"):
-                ours = _like(getattr(block, conv), **peers.how(name))
-                setattr(block, conv, ours if theirs is None else peers.as_tltorch(ours, theirs))
+                setattr(block, conv, _other(getattr(block, conv), name, theirs))
     network.channels_last = theirs is None  # as in our own networks
     return network
+
+
+def _other(conv: nn.Module, name: str, theirs: str | None) -> nn.Module:
+    if name == REST:
+        return Given(conv)
+    ours = _like(conv, **peers.how(name))
+    return ours if theirs is None else peers.as_tltorch(ours, theirs)
+
+
+class Given(nn.Module):
+    """Stands for a convolution of 3 x 3 (x 3) and costs nothing: output and gradient are given beforehand.
+
+    Parameters
+    ----------
+    conv : nn.Module
+        Whose output has the shape of this one's.
+    """
+
+    def __init__(self, conv: nn.Module):
+        super().__init__()
+        self._channels, self._stride = conv.out_channels, conv.stride
+        self._given: tuple[Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Output of the shape and memory format that the convolution has; the same at every call."""
+        if self._given is None or self._given[1].shape != x.shape:
+            size = [(n - 1) // step + 1 for n, step in zip(x.shape[2:], self._stride, strict=True)]
+            y = x.new_empty(x.shape[0], *size, self._channels).normal_().movedim(-1, 1)
+            self._given = y, torch.randn_like(x)
+        return _Given.apply(x, *self._given)
+
+
+class _Given(torch.autograd.Function):
+    """y, whatever x is, and a gradient of x, whatever that of y is."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor, grad: Tensor) -> Tensor:
+        ctx.grad = grad
+        return y.detach()
+
+    @staticmethod
+    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.grad, None, None
 
 
 def _like(conv: nn.Module, **options: Any) -> CPConv:
@@ -70,8 +114,13 @@ def _like(conv: nn.Module, **options: Any) -> CPConv:
     return CPConv(*channels, conv.kernel_size, rank=max(channels), stride=conv.stride, padding=1, **options)
 
 
-def network_error(peer: Peer, case: NetworkCase, call: str) -> float:
-    """Largest relative error of the output and, in training, of the input's gradient, for a fresh network."""
+def network_error(peer: Peer, case: NetworkCase, call: str) -> float | None:
+    """Largest relative error of the output and, in training, of the input's gradient, for a fresh network.
+
+    None for the network whose layers compute nothing.
+    """
+    if peer.name == REST:
+        return None
     subject = prepare(build(peer.name, case), case.input_shape, peer.layout, layer=False)
     found = _outcome(subject, trains=call in TRAINS)
     expected = _expected(_twin(peer.name), case, call in TRAINS)

@@ -9,6 +9,7 @@ import torch
 from tests.bench import machine, others
 from tests.bench.calls import CALLS
 from tests.bench.measuring import facts, findings, ready, repeats
+from tests.bench.networks import REST
 
 #: Most that float32 may be off float64. In networks a ReLU whose input rounds to the other side of zero
 #: switches whole paths of the gradient; torch's dense ones were found to be off by 0.004.
@@ -31,13 +32,18 @@ def test_time(benchmark, measurement, effort):
     if measurement.turn == 0:
         found = findings(measurement, result)
         benchmark.extra_info.update(found)
-        assert found["error"] < TOLERANCE[measurement.case.suite]
+        _check(found, measurement)
 
 
 def test_speed_values(measurement):
     _skip_without_tltorch(measurement)
     found = findings(measurement, CALLS[measurement.call](ready(measurement)))
-    assert found["error"] < TOLERANCE[measurement.case.suite]
+    _check(found, measurement)
+
+
+def _check(found, measurement):
+    computes = measurement.peer.name != REST
+    assert found["error"] < TOLERANCE[measurement.case.suite] if computes else found["error"] is None
 
 
 def _skip_without_tltorch(measurement):

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from speed_inputs import layer, rows, slowed, write_speed
+from speed_inputs import layer, rows, slowed, timing, write_speed
 from table_inputs import pipe_rows, read_long
 
 from figures import speed, tab_speed, targets
@@ -73,6 +73,22 @@ def test_a_missed_ratio_says_which_share_of_the_roofline_it_needs(made):
 def test_without_a_roof_the_saving_and_the_rate_are_said(made):
     row = line(made, "R3D-18", "than dense, inference")
     assert row["reason"] == "7.8 times fewer multiply-adds, at 0.67 of their rate"
+
+
+def test_a_network_says_what_passes_outside_its_layers(tmp_path):
+    """40 ms, of them 25 outside the layers, which have three fifths of 10 ms at the roofline; dense 62 ms."""
+    common = {"suite": "networks", "subject": "R3D-18, 8 x 112 x 112", "order": 3, "batch": 1, "rank_of": "C",
+              "call": "inference", "size": "8x112x112"}  # fmt: skip
+    found = [
+        timing(40, peer="hocp auto", macs=5e9, roof_ms=10, **common),
+        timing(62, peer="dense", macs=20e9, **common),
+        timing(25, peer="rest", macs=2e9, **common),
+    ]
+    row = line(make(tmp_path, found), "R3D-18", "than dense, inference")
+    assert row["reason"] == (
+        "needs 0.97 of the roofline, ran at 0.25; "
+        "62 % of its time passes outside the layers; with these at the roofline 2.0"
+    )
 
 
 def test_what_no_run_measured_is_not_run(made):
