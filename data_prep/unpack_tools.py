@@ -21,6 +21,10 @@ from data_prep.members import Member, Roster
 from data_prep.unpack_files import loosen, room
 
 
+class _Failure(ValueError):
+    """A tool gave up, and said why."""
+
+
 class Tool(NamedTuple):
     """How a tool lists and unpacks: arguments before the archive, who reads its list, and all arguments."""
 
@@ -31,7 +35,7 @@ class Tool(NamedTuple):
 
 def unpack(kind: str, parts: list[Path], folder: Path) -> dict[str, int]:
     """
-    Unpack by the first tool found on the PATH.
+    Unpack by the first tool on the PATH that can list the archive.
 
     Parameters
     ----------
@@ -52,56 +56,70 @@ def unpack(kind: str, parts: list[Path], folder: Path) -> dict[str, int]:
     ValueError
         If no tool is installed, the archive is refused, or the tool fails.
     """
-    name, program = _choice(kind, parts)
     first = parts[-1] if parts[-1].suffix.lower() == ".zip" else parts[0]
     packed = sum(part.stat().st_size for part in parts)
-    if name == "bsdtar":
-        with _run([program, "-cf", "-", "--format=pax", f"@{first.resolve()}"], first) as stream:
-            return unpack_tar.unpack(stream, str(first), packed=packed, folder=folder)
-    tool = TOOLS[name]
+    failures = []
+    for name, program in _installed(kind, parts):
+        try:
+            if name == "bsdtar":
+                with _run([program, "-cf", "-", "--format=pax", f"@{first.resolve()}"]) as stream:
+                    return unpack_tar.unpack(stream, str(first), packed=packed, folder=folder)
+            roster, expected = _listed(program, TOOLS[name], first, packed)
+        except _Failure as error:  # perhaps it was built without this format, as Debian's 7zz is without rar
+            failures.append(str(error))
+            continue
+        room(folder, roster.size)
+        _extract(program, TOOLS[name], first, folder, largest=max(expected.values(), default=0))
+        return expected
+    hint = "; if it is whole, install unrar: some builds of 7-Zip read no rar" if kind == "rar" else ""
+    raise ValueError(f"{first}: {'; '.join(failures)}. Nothing was kept{hint}")
+
+
+def _installed(kind: str, parts: list[Path]) -> list[tuple[str, str]]:
+    """Name and place of every fitting tool, the best one first."""
+    names = ("unrar", "7zz", "7z") if kind == "rar" else ("7zz", "7z")
+    names += ("bsdtar",) if len(parts) == 1 else ()
+    found = [(name, place) for name in names if (place := shutil.which(name))]
+    if not found:
+        what = f"{kind} archive{' in volumes' if len(parts) > 1 else ''}"
+        raise ValueError(
+            f"{parts[0]}: {what}: none of {', '.join(names)} is installed; install one of them, or unpack it "
+            "elsewhere and give the folder"
+        )
+    return found
+
+
+def _listed(program: str, tool: Tool, first: Path, packed: int) -> tuple[Roster, dict[str, int]]:
+    """Judge every member by the tool's list; returns what is expected of each file, too."""
     roster, expected = Roster(str(first), packed), {}
-    with _run([program, *tool.listing, "--", str(first.resolve())], first) as stream:
+    with _run([program, *tool.listing, "--", str(first.resolve())]) as stream:
         for member in tool.members(_lines(stream)):
             path = roster.add(member)
             if member.kind == "file":
                 expected[path] = member.size
-    room(folder, roster.size)
-    _extract(program, tool, first, folder, largest=max(expected.values(), default=0))
-    return expected
-
-
-def _choice(kind: str, parts: list[Path]) -> tuple[str, str]:
-    """Name and place of the first fitting tool."""
-    names = ("unrar", "7zz", "7z") if kind == "rar" else ("7zz", "7z")
-    names += ("bsdtar",) if len(parts) == 1 else ()
-    for name in names:
-        place = shutil.which(name)
-        if place:
-            return name, place
-    raise ValueError(
-        f"{parts[0]}: {kind} archive{' in volumes' if len(parts) > 1 else ''}: none of {', '.join(names)} is "
-        "installed; install one of them, or unpack it elsewhere and give the folder"
-    )
+    return roster, expected
 
 
 def _extract(program: str, tool: Tool, first: Path, folder: Path, largest: int) -> None:
     arguments = tool.extract(str(first.resolve()), str(folder.resolve()))
     try:
-        with _run([program, *arguments], first, largest=largest) as stream:
+        with _run([program, *arguments], largest=largest) as stream:
             while stream.read(1 << 16):
                 pass
+    except _Failure as error:
+        raise ValueError(f"{first}: {error}. Nothing was kept") from None
     finally:
         loosen(folder)
 
 
 @contextmanager
-def _run(command: list[str], archive: Path, largest: int | None = None) -> Iterator[BinaryIO]:
+def _run(command: list[str], *, largest: int | None = None) -> Iterator[BinaryIO]:
     """
     Yield a tool's output; it is asked nothing, sees no password of ours, and writes no file above its size.
 
     Raises
     ------
-    ValueError
+    _Failure
         If it fails; quotes the end of what it said.
     """
 
@@ -127,7 +145,7 @@ def _run(command: list[str], archive: Path, largest: int | None = None) -> Itera
             said.seek(max(0, said.seek(0, 2) - 500))
             text = re.sub(r"\W*[^\x20-\x7e]+\W*", " / ", said.read().decode("ascii", "replace").strip())
             name, text = Path(command[0]).name, text or "it gave no reason"
-            raise ValueError(f"{archive}: {name} ended with status {status}: {text}. Nothing was kept")
+            raise _Failure(f"{name} ended with status {status}: {text}")
 
 
 def _lines(stream: BinaryIO) -> Iterator[str]:

@@ -409,6 +409,27 @@ def test_bsdtar_only_translates(tmp_path, tools):
     assert not (tmp_path / "second").exists()
 
 
+def test_a_tool_that_cannot_list_gives_way_to_the_next(tmp_path, tools):
+    """Debian's 7zz reads no rar; its 7z does where p7zip-rar is installed."""
+    tools("7z", SEVEN)
+    (tmp_path / "bin/7zz").write_text("#!/bin/sh\necho 'Cannot open the file as archive' >&2; exit 2\n")
+    (tmp_path / "bin/7zz").chmod(0o755)
+    assert unpack(rar(tmp_path), tmp_path / "out") == (1, 3)
+    (tmp_path / "bin/7z").unlink()
+    with pytest.raises(ValueError, match=r"7zz ended with status 2: Cannot open.*install unrar"):
+        unpack(rar(tmp_path), tmp_path / "second")
+    assert not (tmp_path / "second").exists()
+
+
+def test_what_one_tool_shows_to_be_hostile_no_other_is_asked(tmp_path, tools):
+    tools("unrar", UNRAR.replace("Type: Directory", "Type: Unix symbolic link"))
+    (tmp_path / "bin/7z").write_text(f"#!/bin/sh\ntouch {tmp_path}/asked\n")
+    (tmp_path / "bin/7z").chmod(0o755)
+    with pytest.raises(ValueError, match="refused"):
+        unpack(rar(tmp_path), tmp_path / "out")
+    assert not (tmp_path / "asked").exists()
+
+
 def test_missing_tools_are_named(tmp_path, tools):
     with pytest.raises(ValueError, match="none of unrar, 7zz, 7z, bsdtar is installed; install one"):
         unpack(rar(tmp_path), tmp_path / "out")
@@ -434,6 +455,37 @@ def test_real_7z(tmp_path):
     )
     with pytest.raises(ValueError, match="refused"):
         unpack(tmp_path / "b.7z", tmp_path / "out2")
+
+
+@pytest.mark.skipif(not (shutil.which("rar") and shutil.which("unrar")), reason="no rar and unrar here")
+def test_real_rar_in_volumes(tmp_path):
+    (tmp_path / "in/d e").mkdir(parents=True)
+    (tmp_path / "in/d e/é 1.bin").write_bytes(os.urandom(300_000))
+
+    def pack(*words):
+        subprocess.run(["rar", "a", "-idq", "-r", *words, "."], cwd=tmp_path / "in", check=True)
+
+    pack("-v100k", "../a.rar")
+    assert unpack(tmp_path / "a.part2.rar", tmp_path / "out") == (1, 300_000)
+    assert files.sha256(tmp_path / "out/d e/é 1.bin") == files.sha256(tmp_path / "in/d e/é 1.bin")
+    whole = (tmp_path / "a.part2.rar").read_bytes()
+    (tmp_path / "a.part2.rar").write_bytes(whole[:9000] + bytes(9) + whole[9009:])
+    with pytest.raises(ValueError, match=r"checksum error.*Nothing was kept"):
+        unpack(tmp_path / "a.part1.rar", tmp_path / "damaged")
+    (tmp_path / "a.part2.rar").unlink()
+    with pytest.raises(ValueError, match=r"missing: a\.part2\.rar"):
+        unpack(tmp_path / "a.part1.rar", tmp_path / "damaged")
+    for name, words, said in (
+        ("link", ["-ol"], "a link, a device or the like"),
+        ("locked", ["-psecret"], "encrypted"),
+        ("hidden", ["-hpsecret"], "password"),
+    ):
+        link = tmp_path / "in/link"
+        link.symlink_to("/etc") if name == "link" else link.unlink(missing_ok=True)
+        pack(*words, f"../{name}.rar")
+        with pytest.raises(ValueError, match=said):
+            unpack(tmp_path / f"{name}.rar", tmp_path / "damaged")
+    assert not (tmp_path / "damaged").exists()
 
 
 @pytest.mark.skipif(not shutil.which("bsdtar"), reason="bsdtar is not installed here")
