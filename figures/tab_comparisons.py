@@ -55,18 +55,20 @@ def _line(pair: Rows) -> list[str]:
     cells = [label("methods", pair[0][side]).name for side in ("method_a", "method_b")]
     for dimension in DIMENSIONS:
         row = by_dimension[dimension]
-        cells += [_difference(row), _p(row["p_value"]), _p(row["p_adjusted"])]
+        cells += [difference(row), p_value(row["p_value"]), p_value(row["p_adjusted"])]
     return cells
 
 
-def _difference(row: Mapping[str, str]) -> str:
+def difference(row: Mapping[str, str]) -> str:
+    """A difference with its interval, or why there is none."""
     if not row["difference"]:
         return row["reason"]
     value = f"{float(row['difference']):+.3f}"
     return f"{value} [{float(row['low']):.2f}, {float(row['high']):.2f}]" if row["low"] else value
 
 
-def _p(text: str) -> str:
+def p_value(text: str) -> str:
+    """To three digits."""
     return "" if not text else "< 0.001" if float(text) < 0.001 else f"{float(text):.3f}"
 
 
