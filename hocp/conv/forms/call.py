@@ -201,12 +201,9 @@ class Form(ABC):
     ----------
     name : str
         By which ``implementation`` asks for it.
-    traceable : bool
-        Whether torch.compile, export, vmap and the like can see into it.
     """
 
     name: str
-    traceable: bool = True
 
     @abstractmethod
     def compute(
