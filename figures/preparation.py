@@ -70,12 +70,8 @@ def describe(rows: pd.DataFrame, dataset: str) -> Iterator[dict[str, Any]]:
         quantities += [
             ("bound of the share", 1, rate["crop"] / rate["decode"], "", "with nothing but the crop")
         ]
-    parts = _parts(mine)
-    quantities += [(f"{PART}{name}", 1, 1e3 * part, "ms", "an item decoded") for name, part in parts.items()]
-    if parts:
-        quantities += [
-            (f"{PART}rest", 1, 1e3 * (cpu.slope - sum(parts.values())), "ms", "whole less the parts")
-        ]
+    parts = _parts(mine).items()
+    quantities += [(f"{PART}{name}", 1, 1e3 * part, "ms", "an item decoded") for name, part in parts]
     count, what = REAL[dataset]
     quantities += [("real", "", count, what, "")]
     quantities += [

@@ -91,19 +91,17 @@ def _spent(cells: Cells, datasets: Sequence[str]) -> Iterator[Block]:
         return
     columns = [Column(name="")]
     columns += [Column(name=name.removeprefix(PART), align="r") for name in names]
-    columns += [Column(name="whole", align="r")]
-    body = [
-        [
-            label("datasets", d).name,
-            *(_shown(cells, (d, name, 1), "{:.3f}") for name in names),
-            f"{1e3 / cells[d, 'whole', 1]:.3f}",
-        ]
-        for d in measured
-    ]
+    columns += [Column(name=name, align="r") for name in ("whole", "of it decoding")]
+    body = []
+    for d in measured:
+        spent = [cells[d, name, 1] for name in names]
+        decoding = cells[d, f"{PART}decode to RGB", 1] / sum(spent)
+        numbers = [f"{part:.3f}" for part in (*spent, sum(spent))]
+        body.append([label("datasets", d).name, *numbers, f"{100 * decoding:.0f} %"])
     notes = [
         "Milliseconds of CPU for each image or frame that is decoded, in one process; of SEWA every fifth is "
-        "kept, and only those are converted, cut, kept and compared. Measured inside one run of the largest "
-        "size. Rest: what the whole has beyond the parts, such as lists, labels, boxes, manifest and split.",
+        "kept, and only those are converted, cut, kept and compared. All parts are of one run of the largest "
+        "size. Rest: lists, labels, boxes, manifest, split, and the start.",
     ]
     yield Block(title="Where the time of a preparation goes", columns=columns, rows=body, notes=notes)
 

@@ -78,6 +78,10 @@ class Parts:
 
         return steps if inspect.isgeneratorfunction(function) else call
 
+    def close(self) -> None:
+        """Count what has passed since the last part."""
+        self._count()
+
     def _count(self) -> None:
         now = time.process_time()
         self.seconds[self._inside[-1]] += now - self._since
@@ -92,7 +96,8 @@ def main() -> None:
             setattr(owner, attribute, parts.timed(name, getattr(owner, attribute)))
     if command_line.main(["prepare", *sys.argv[1:]]):
         sys.exit(1)
-    print(json.dumps({name: parts.seconds[name] for name in PARTS}))
+    parts.close()
+    print(json.dumps({name: parts.seconds[name] for name in (*PARTS, REST)}))
 
 
 if __name__ == "__main__":

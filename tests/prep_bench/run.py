@@ -91,7 +91,7 @@ def _prepared(dataset: str, source: Path, out: Path, processes: int) -> dict[str
 
 
 def _parts(dataset: str, source: Path, out: Path) -> Iterator[dict[str, Any]]:
-    """Where the time of the largest preparation goes; what is missing from the whole is all the rest."""
+    """Where the time of the largest preparation goes."""
     work = out.with_name("work")
     measured = whole.run(_arguments(dataset, source, out, work, 1), module="parts")
     decoded = _decoded(manifest.read_facts(out / pack.FACTS))

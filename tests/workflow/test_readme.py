@@ -1,5 +1,6 @@
 """What the README shows: commands exist and can be planned, its code runs, its tables are the reference's."""
 
+import csv
 import json
 import re
 import shlex
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from figures import training_length
 from tests.workflow import suite
 from workflow import bootstrap, measure
 
@@ -74,12 +76,26 @@ def test_code_runs(tmp_path):
     [("README.md", "study"), ("hocp/conv/README.md", "demo"), ("hocp/conv/forms/README.md", "demo")],
 )
 def test_tables_are_those_of_the_reference_run(page, scenario):
-    (folder,) = (ROOT / "results" / "reference").glob(f"{scenario}.*")
+    folder = reference(scenario)
     timings = [str(path) for path in (ROOT / "results" / "reference").glob("speed.cpu.*/speed.csv")]
     call = ["--readme", page, "--tables", str(folder / "tables"), "--scenario", scenario, "--check"]
     call += ["--speed", *timings] if timings else []
     answer = subprocess.run([sys.executable, "-m", "figures.readme", *call], cwd=ROOT, capture_output=True)
     assert answer.returncode == 0, answer.stderr.decode()
+
+
+def reference(scenario: str) -> Path:
+    (folder,) = (ROOT / "results" / "reference").glob(f"{scenario}.*")
+    return folder
+
+
+def test_what_longer_training_does_is_what_its_run_says():
+    with (reference("study_longer") / "claims.csv").open(newline="", encoding="utf-8") as file:
+        (claim,) = (row for row in csv.DictReader(file) if row["id"] == "temporal_over_static")
+    said = f"temporal over static is {claim['verdict']} ({claim['reason']})"
+    assert said in " ".join((ROOT / "README.md").read_text("utf-8").split())
+    runs = [str(reference(scenario)) for scenario in ("study", "study_longer")]
+    assert training_length.main(["--page", str(ROOT / "results/README.md"), "--runs", *runs, "--check"]) == 0
 
 
 def test_sizes_are_those_measured():
