@@ -108,3 +108,12 @@ def test_a_row_in_two_parts_is_refused():
 def test_an_empty_part_is_refused():
     with pytest.raises(ValueError, match=r"a: no benchmark in it"):
         collect.common({"a": part()})
+
+
+def test_the_roof_is_the_highest_that_any_part_on_as_many_threads_measured():
+    quick, slow = part(benchmark("dense", 0, [1])), part(benchmark("dense", 0, [1], allocator="default"))
+    slow["machine_info"] = {**slow["machine_info"], "limits": {name: 0.5 * x for name, x in LIMITS.items()}}
+    single = part(benchmark("dense", 0, [1], threads=1))
+    single["machine_info"] = {**slow["machine_info"]}
+    roofs = [row["roof_ms"] for row in collect.rows({"a": slow, "b": quick, "c": single})]
+    assert roofs[0] == roofs[1] and roofs[2] == pytest.approx(2 * roofs[1])
