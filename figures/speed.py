@@ -54,7 +54,7 @@ class Condition(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Of the machine: GFLOP/s of its fastest product, GB/s of a copy (read and written)."""
+    """Of the machine: GFLOP/s of its fastest product or dense 3-D convolution, GB/s of a copy (both ways)."""
 
     peak: float
     copy: float
@@ -98,21 +98,20 @@ def read(*paths: str | Path) -> pd.DataFrame:
 
 
 def limits(path: str | Path, condition: Condition) -> Limits:
-    """The highest limits that the parts of the run measured under a condition: speed.json beside speed.csv.
+    """The highest limits that the run saw on as many threads: speed.json beside speed.csv.
 
     Raises
     ------
     ValueError
-        If no part ran under it.
+        If no part ran on so many.
     """
     path = Path(path).with_suffix(".json")
-    wanted = (condition.threads, condition.allocator)
-    found = [run for run in files.read_json(path)["runs"] if (run["threads"], run["allocator"]) == wanted]
-    if not found:
+    found = files.read_json(path)["limits"].get(str(condition.threads))
+    if found is None:
         raise ValueError(
             f"{path}: no part ran with {condition}; take the file that was written beside speed.csv"
         )
-    return Limits(*(max(run[name] for run in found) for name in ("peak_gflops", "copy_gbs")))
+    return Limits(found["peak_gflops"], found["copy_gbs"])
 
 
 def condition(rows: pd.DataFrame) -> Condition:

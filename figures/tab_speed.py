@@ -20,8 +20,9 @@ COLUMNS = (
 )  # fmt: skip
 SIGNS = {"at_least": "≥", "at_most": "≤"}
 ROOF = (
-    "Share of the roofline: the time for the multiply-adds at the machine's peak, or that for input, output "
-    "and parameters at its copy bandwidth if it is longer, both of the same run, over the time taken. "
+    "Share of the roofline: the time for the multiply-adds at the machine's peak (the highest rate of a "
+    "matrix product or a dense 3-D convolution in the same run), or that for input, output and parameters at "
+    "its copy bandwidth if it is longer, over the time taken. "
     "A target that needs more than 1 of it cannot be reached against this peer."
 )
 

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def common(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Environment of all parts, and of each its settings and the limits measured in it.
+    """Environment of all parts, their limits, and of each its settings and the limits measured in it.
 
     Raises
     ------
@@ -58,6 +58,7 @@ def common(parts: Mapping[str, Any]) -> dict[str, Any]:
     for path, environment in others:
         refuse_unlike(environment, reference, ALIKE, place=f"{path} and {first}")
     return {**{name: reference[name] for name in ALIKE}, "python": reference["python"], "kept": KEPT,
+            "limits": highest(parts.values()),
             "runs": [_run(path, part) for path, part in parts.items()]}  # fmt: skip
 
 
@@ -113,16 +114,25 @@ def rows(parts: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def highest(parts: Iterable[Mapping[str, Any]]) -> dict[int, dict[str, float]]:
-    """Number of threads -> the highest limits that any part measured with them.
+    """Number of threads -> the highest limits that any part saw with them.
 
-    A part may have met the machine in a slow minute; a roof of that minute would be too low for the others.
+    The clock of a shared machine changes within a run, and what a part measured at its start is no limit if
+    one of its rows was quicker. So the peak is the highest rate of a matrix product or of a dense 3-D
+    convolution, of which no library saves multiply-adds.
     """
-    found: dict[int, dict[str, float]] = {}
+    found: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for part in parts:
-        known = found.setdefault(part["benchmarks"][0]["extra_info"]["threads"], {})
+        known = found[part["benchmarks"][0]["extra_info"]["threads"]]
         for name, limit in part["machine_info"]["limits"].items():
-            known[name] = max(limit, known.get(name, 0.0))
-    return found
+            known[name] = max(known[name], limit)
+        for passes in _passes(part["benchmarks"]).values():
+            info = passes[0]["extra_info"]
+            if (info["suite"], info["order"], info["peer"]) == ("layers", 3, "dense"):
+                seconds = min(median(each["stats"]["data"]) for each in passes)
+                known["peak_gflops"] = max(
+                    known["peak_gflops"], 2e-9 * WORK[info["call"]] * info["macs"] / seconds
+                )
+    return {threads: dict(limits) for threads, limits in found.items()}
 
 
 def _passes(benchmarks: Iterable[Mapping[str, Any]]) -> dict[tuple, list[Mapping[str, Any]]]:

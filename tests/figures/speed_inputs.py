@@ -12,11 +12,10 @@ PEAK, COPY = 160.0, 28.0  # GFLOP/s of two threads, GB/s
 RANKS = {"C/2": 0.5, "C": 1, "2C": 2, "3C": 3, "6C": 6, "8C": 8}
 STAGES = ((64, 56), (128, 28), (256, 14), (512, 7))
 CALLS = {"forward": 1, "forward + backward": 3}
-#: Parts of the run; the second of two is a little slower.
-RUNS = [
-    {"threads": threads, "allocator": allocator, "peak_gflops": share * PEAK, "copy_gbs": share * COPY}
-    for threads, allocator, share in ((2, "kept", 1), (2, "kept", 0.9), (2, "default", 1), (1, "kept", 0.5))
-]
+LIMITS = {
+    str(threads): {"peak_gflops": share * PEAK, "copy_gbs": share * COPY}
+    for threads, share in ((2, 1), (1, 0.5))
+}
 #: Share of the peak at which each layer runs, counting the multiply-adds of its formula.
 RATES = {
     "dense": 0.6, "tucker": 0.3, "tltorch factorized": 0.125, "tltorch mobilenet": 0.2,
@@ -103,5 +102,5 @@ def rows():
 def write_speed(path: Path, found=None) -> Path:
     """speed.csv, and speed.json beside it; gives the path of the former."""
     files.write_csv(path, record.SPEED, rows() if found is None else found)
-    files.write_json(path.with_suffix(".json"), {"runs": RUNS})
+    files.write_json(path.with_suffix(".json"), {"limits": LIMITS})
     return path

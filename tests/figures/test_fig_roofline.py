@@ -22,7 +22,7 @@ def drawn(folder, rows):
     return fig_roofline.draw(*fig_roofline.read(write_speed(folder / "speed.csv", rows)))
 
 
-def test_limits_are_the_highest_under_the_same_condition(read):
+def test_limits_are_those_on_as_many_threads(read):
     assert read[2] == Limits(PEAK, COPY)
 
 
