@@ -1,7 +1,7 @@
 """All stages in one compiled call; with a batch norm in rank space, in two. See `hocp.conv.kernels`.
 
-Shapes as in `hocp.conv.forms.call`; u (C, R) and v (T, R) are the factors of the channels, lambda in v; z is
-the first product, in the panels of `hocp.conv.kernels.native`.
+Shapes as in `hocp.conv.forms.call`; u (C, R) and v (T, R) are the factors of the channels; z is the first
+product, in the panels of `hocp.conv.kernels.native`.
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ def _convolve(
     keep: bool,
 ) -> Tensor:
     """With a node in the graph where one is wanted, which keeps z for the backward pass if asked."""
-    layer, (last, u, *spatial) = Layer(x.shape, geometry), factors
+    layer, (v, u, first, *others) = Layer(x.shape, geometry), factors
     if _learns(x, weights, *factors, bias):
-        return Convolution.apply(layer, keep, bias, x, u, last, weights, *spatial)
-    return native.forward(layer, x, u, last * weights, spatial, bias=bias, keep=False)[0]
+        return Convolution.apply(layer, keep, bias, x, u, v, weights, first, *others)
+    return native.forward(layer, x, u, v, [first * weights, *others], bias=bias, keep=False)[0]
 
 
 def _learns(*tensors: Tensor | None) -> bool:
@@ -107,10 +107,10 @@ def _with_psi(
     psi: RankSpace,
 ) -> Tensor:
     """The norm is one scale and shift a component, which the second call applies as it reads z."""
-    layer, u, v = Layer(x.shape, geometry), factors[1], factors[0] * weights
+    layer, (v, u, first, *others) = Layer(x.shape, geometry), factors
     z = Product.apply(layer, x, u)
     scale, shift = (None, None) if psi.norm is None else psi.affine() or _of_batch(psi.norm, z)
-    return Rest.apply(layer, psi.activation is not None, bias, z, scale, shift, v, *factors[2:])
+    return Rest.apply(layer, psi.activation is not None, bias, z, scale, shift, v, first * weights, *others)
 
 
 def _of_batch(norm: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:

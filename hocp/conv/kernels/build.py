@@ -20,7 +20,11 @@ import torch
 
 SOURCE = Path(__file__).with_name("native.cpp")
 SWITCH = "HOCP_NATIVE"
-FLAGS = ("-std=c++17", "-O3", "-march=native", "-fPIC", "-shared", "-fopenmp", "-Wl,--as-needed")
+#: Aligned loops, since the innermost ones lose up to a tenth where they straddle one more line of the cache.
+FLAGS = (
+    *("-std=c++17", "-O3", "-march=native", "-falign-loops=64"),
+    *("-fPIC", "-shared", "-fopenmp", "-Wl,--as-needed"),
+)
 SECONDS = 300  # that a compiler may take
 
 

@@ -36,16 +36,15 @@ def _bias_gradient(grad: Tensor, needed: bool) -> Tensor | None:
 
 
 class Convolution(torch.autograd.Function):
-    """y of x, u, the factor of the output channels, lambda and the other factors.
+    """y of x, u, v, lambda and the factors of the modes; keeps these and, if asked, z.
 
-    Keeps x and, if asked, z. v = factor diag(lambda) is made twice, since it is as large as the output of a
-    layer with many channels and few positions.
+    Lambda goes into the taps of the first mode, the smallest factor.
     """
 
     @staticmethod
     def forward(ctx: Any, layer: Layer, keep: bool, bias: Tensor | None, *tensors: Tensor) -> Tensor:
-        x, u, last, weights, *factors = tensors
-        y, z = native.forward(layer, x, u, last * weights, factors, bias=bias, keep=keep)
+        x, u, v, weights, first, *others = tensors
+        y, z = native.forward(layer, x, u, v, [first * weights, *others], bias=bias, keep=keep)
         ctx.layer = layer
         ctx.save_for_backward(z, *tensors)
         return y
@@ -57,18 +56,17 @@ class Convolution(torch.autograd.Function):
         if torch.is_grad_enabled():
             grads = _twin_gradients(lambda *each: _convolution(ctx.layer, *each), tensors, grad, needed)
         else:
-            x, u, last, weights, *factors = tensors
-            gradients = native.backward(ctx.layer, x, u, last * weights, factors, z, grad, wants_x=needed[0])
-            of_x, of_u, of_v, *others = gradients
-            grads = (of_x, of_u, of_v * weights, (of_v * last).sum(0), *others)
+            x, u, v, weights, first, *others = tensors
+            factors = [first * weights, *others]
+            gradients = native.backward(ctx.layer, x, u, v, factors, z, grad, wants_x=needed[0])
+            of_x, of_u, of_v, of_first, *of_others = gradients
+            grads = (of_x, of_u, of_v, (of_first * first).sum(0), of_first * weights, *of_others)
         return None, None, _bias_gradient(grad, ctx.needs_input_grad[2]), *grads
 
 
-def _convolution(
-    layer: Layer, x: Tensor, u: Tensor, last: Tensor, weights: Tensor, *factors: Tensor
-) -> Tensor:
+def _convolution(layer: Layer, x: Tensor, u: Tensor, v: Tensor, weights: Tensor, *factors: Tensor) -> Tensor:
     options = {"bias": None, "groups": 1, "psi": None}
-    return Views().compute(x, weights, (last, u, *factors), geometry=layer.geometry, **options)
+    return Views().compute(x, weights, (v, u, *factors), geometry=layer.geometry, **options)
 
 
 class Product(torch.autograd.Function):

@@ -28,6 +28,7 @@ constexpr int VECTOR_BYTES = 32, MOST_ROWS = 6;
 constexpr Index DEPTH = 256;         // of a product at a time: its right side then stays in the first cache
 constexpr Index OUTER_DEPTH = 96;    // of a product that sums over positions
 constexpr Index ROW_BLOCK = 96;      // rows of a product at a time: its left side then stays in the second cache
+constexpr Index SHARES = 4;          // blocks of rows for each thread, so that all end at about the same time
 constexpr Index BAND = 192 << 10;    // bytes of one buffer of the 1-D convolutions: a few fit the second cache
 constexpr Index SHARED = 1 << 20;    // bytes of the rank space between the products: it fits the second caches
 
@@ -53,7 +54,8 @@ struct Layer {
         sample_in = d.size * plane_in, sample_out = d.out * plane_out;
         panels = (p.rank + P - 1) / P, padded = panels * P;
         const Index bytes = (sample_in + sample_out) * padded * sizeof(T), busy = (2 * p.threads + panels - 1) / panels;
-        samples = std::clamp<Index>(std::max(SHARED / bytes, busy), 1, std::max<Index>(p.batch, 1));
+        const Index most = std::max<Index>(std::max(SHARED / bytes, busy), 1), parts = (p.batch + most - 1) / most;
+        samples = parts ? (p.batch + parts - 1) / parts : 1;  // about as many each time
         const Index row = std::max(d.size, d.out) * std::max(w.size, w.out) * P * sizeof(T);
         band = std::clamp<Index>(BAND / row, 1, h.out);
         window = std::min(h.size, (band - 1) * h.stride + (h.taps - 1) * h.dilation + 1);

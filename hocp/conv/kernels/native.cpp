@@ -44,9 +44,9 @@ Index product_backward(const Problem& p, const T* x, const T* u, const T* grad_z
     T* sums = scratch.take<T>(count);
     T* packed = scratch.take<T>(p.threads * OUTER_DEPTH * padded);
     if (!memory) return scratch.used;
-    std::fill(sums, sums + count, T(0));
 #pragma omp parallel num_threads(p.threads)
     {
+        clear(sums, count);
         pack_transposed(u, C, p.rank, l.padded, first);
         add_outer(rows, x, C, grad_z, step, l.panels, shares, packed + omp_get_thread_num() * OUTER_DEPTH * padded, sums);
         if (grad_x) leave<T>(rows, grad_z, step, l.panels, first, C, nullptr, grad_x);
@@ -129,13 +129,13 @@ Index backward(const Problem& p, const T* x, const T* u, const T* const* f, cons
     scratch.take<T>(OUTER_DEPTH * std::max(C_padded, O_padded));
     const Index own_bytes = scratch.used - before;
     if (!memory) return before + p.threads * own_bytes;
-    std::fill(sums_u, sums_f + counts[2], T(0));
 
 #pragma omp parallel num_threads(p.threads)
     {
         Scratch mine{memory + before + omp_get_thread_num() * own_bytes};
         const Bands<T> own(mine, l, true);
         T* channels = mine.take<T>(OUTER_DEPTH * std::max(C_padded, O_padded));
+        clear(sums_u, sums_f + counts[2] - sums_u);
         taps.fill(l, f);
         psi.fill(p.rank, l.padded);
         if (!z) pack_panels(u, C, p.rank, first);

@@ -3,8 +3,8 @@
 Shapes: B batch, C input channels, T output channels, R rank; D, H, W spatial sizes, of which order 1 has the
 last and order 2 the last two; K0, ... taps.
     x        (B, C, D, H, W)        any memory format; channels last spares a copy
-    u, v     (C, R), (T, R)         factors of the channels; lambda in that of the output
-    factors  (K0, R), ...
+    u, v     (C, R), (T, R)         factors of the channels
+    factors  (K0, R), ...           those of the modes; lambda in any of all
     z        (panels, B D H W, P)   first product in panels of P components, the last filled up with zeros
     y        (B, T, D', H', W')     channels last
 """

@@ -1,5 +1,7 @@
 // Matrix products with one side in panels, and the packing that brings factors and inputs into them.
 #pragma once
+#include <omp.h>
+
 #include "layer.h"
 
 namespace {
@@ -23,6 +25,7 @@ inline void tile(const T* a, const Left& l, const T* b, T* c, Index c_row, const
     }
     for (Index j = 0; j < l.blocks; ++j) {
         const T* left = a + j * l.outer;
+#pragma GCC unroll 2
         for (Index i = 0; i < l.depth; ++i, left += l.inner, b += 2 * L) {
             const V b0 = *(const V*)b, b1 = *(const V*)(b + L);
 #pragma GCC unroll 16
@@ -70,20 +73,23 @@ const T* zeros() {
     return none;
 }
 
-// (rows, rank) -> (panels, rows, panel), zeros behind the last component.
+// The numbers of a panel that a matrix has, at most all, and zeros behind them. A copy of fixed size needs no call.
+template <typename T>
+inline void copy_panel(const T* from, Index count, T* to) {
+    constexpr int P = Vector<T>::panel;
+    if (count >= P) return (void)std::memcpy(to, from, sizeof(T) * P);
+    std::memcpy(to, from, sizeof(T) * count);
+    std::memset(to + count, 0, sizeof(T) * (P - count));
+}
+
+// (rows, rank) -> (panels, rows, panel), zeros behind the last component. Row by row, since a factor comes from far
+// memory, which is fast where it is read in order.
 template <typename T>
 void pack_panels(const T* matrix, Index rows, Index rank, T* packed) {
     constexpr int P = Vector<T>::panel;
-    const Index panels = (rank + P - 1) / P;
 #pragma omp for schedule(static)
-    for (Index p = 0; p < panels; ++p) {
-        const Index count = std::min<Index>(P, rank - p * P);
-        for (Index n = 0; n < rows; ++n) {
-            T* to = packed + (p * rows + n) * P;
-            std::memcpy(to, matrix + n * rank + p * P, sizeof(T) * count);
-            std::memset(to + count, 0, sizeof(T) * (P - count));
-        }
-    }
+    for (Index n = 0; n < rows; ++n)
+        for (Index r = 0; r < rank; r += P) copy_panel(matrix + n * rank + r, rank - r, packed + (r / P * rows + n) * P);
 }
 
 // (rows, rank) -> (panels of rows, padded rank, panel): right side of a product that sums over the rank.
@@ -91,12 +97,14 @@ template <typename T>
 void pack_transposed(const T* matrix, Index rows, Index rank, Index padded, T* packed) {
     constexpr int P = Vector<T>::panel;
 #pragma omp for schedule(static)
-    for (Index t = 0; t < (rows + P - 1) / P; ++t) {
-        T* to = packed + t * padded * P;
-        std::memset(to, 0, sizeof(T) * padded * P);
-        for (Index r = 0; r < rank; ++r)
-            for (Index n = 0; n < std::min<Index>(P, rows - t * P); ++n) to[r * P + n] = matrix[(t * P + n) * rank + r];
-    }
+    for (Index t = 0; t < rows; t += P)
+        for (Index r = 0; r < padded; r += P) {
+            T square[P][P] = {}, *to = packed + t * padded + r * P;
+            for (Index n = 0; n < std::min<Index>(P, rows - t); ++n)
+                copy_panel(matrix + (t + n) * rank + r, rank - r, square[n]);
+            for (int i = 0; i < P; ++i)
+                for (int n = 0; n < P; ++n) to[i * P + n] = square[n][i];
+        }
 }
 
 // (positions, channels) -> (panels of channels, positions, panel). The columns of a plain matrix share few sets
@@ -105,16 +113,14 @@ template <typename T>
 void pack_channels(const T* x, Index positions, Index channels, T* packed) {
     constexpr int P = Vector<T>::panel;
     for (Index n = 0; n < positions; ++n)
-        for (Index c = 0; c < channels; c += P) {
-            const Index width = std::min<Index>(P, channels - c);
-            T* to = packed + (c / P * positions + n) * P;
-            if (width == P) {  // a copy of fixed size needs no call
-                std::memcpy(to, x + n * channels + c, sizeof(T) * P);
-                continue;
-            }
-            std::memcpy(to, x + n * channels + c, sizeof(T) * width);
-            std::memset(to + width, 0, sizeof(T) * (P - width));
-        }
+        for (Index c = 0; c < channels; c += P)
+            copy_panel(x + n * channels + c, channels - c, packed + (c / P * positions + n) * P);
+}
+
+// Rows that a thread takes at a time: whole tiles, and several such blocks for each thread.
+inline Index block_of(Index rows) {
+    const Index tiles = rows / (SHARES * omp_get_num_threads() * MOST_ROWS) + 1;
+    return std::min(tiles * MOST_ROWS, ROW_BLOCK);
 }
 
 // The three products with the channel factors --------------------------------------------------------------
@@ -125,11 +131,18 @@ template <typename T>
 void enter(Index rows, const T* x, Index channels, const T* packed, Index panels, T* z, Index step) {
     constexpr int P = Vector<T>::panel;
     const Left left{channels, 1, 0, 1, channels};
+    const Index block = block_of(rows);
 #pragma omp for schedule(dynamic)
-    for (Index first = 0; first < rows; first += ROW_BLOCK)
-        for (Index p = 0; p < panels; ++p)
-            product(std::min(ROW_BLOCK, rows - first), x + first * channels, left, packed + p * channels * P,
+    for (Index first = 0; first < rows; first += block) {
+        const Index ahead = first + block * omp_get_num_threads();
+        const Index soon = std::clamp<Index>(rows - ahead, 0, block) * channels * sizeof(T) / 64;
+        const char* next = reinterpret_cast<const char*>(x + std::min(ahead, rows) * channels);
+        for (Index p = 0; p < panels; ++p) {
+            for (Index line = soon * p / panels; line < soon * (p + 1) / panels; ++line) __builtin_prefetch(next + line * 64);
+            product(std::min(block, rows - first), x + first * channels, left, packed + p * channels * P,
                     z + p * step + first * P, P, zeros<T>());
+        }
+    }
 }
 
 // out (rows, columns) = z matrix^T + bias, z as above, the matrix as from `pack_transposed`.
@@ -137,10 +150,11 @@ template <typename T>
 void leave(Index rows, const T* z, Index step, Index panels, const T* packed, Index columns, const T* bias, T* out) {
     constexpr int P = Vector<T>::panel;
     const Left left{P, 1, step, panels, P};
+    const Index block = block_of(rows);
 #pragma omp for schedule(dynamic)
-    for (Index first = 0; first < rows; first += ROW_BLOCK)
+    for (Index first = 0; first < rows; first += block)
         for (Index c = 0; c < columns; c += P) {
-            const Index count = std::min(ROW_BLOCK, rows - first), width = std::min<Index>(P, columns - c);
+            const Index count = std::min(block, rows - first), width = std::min<Index>(P, columns - c);
             T start[P] = {}, spill[ROW_BLOCK * P];
             if (bias) std::memcpy(start, bias + c, sizeof(T) * width);
             T* to = width == P ? out + first * columns + c : spill;
@@ -184,11 +198,24 @@ void unpack_sums(const T* sums, Index parts, Index part, Index panel_step, Index
 #pragma omp for schedule(static)
     for (Index n = 0; n < rows; ++n)
         for (Index r = 0; r < rank; r += P) {
+            const T* from = sums + r / P * panel_step + n * P;
             T total[P] = {};
             for (Index s = 0; s < parts; ++s)
-                for (Index i = 0; i < P; ++i) total[i] += sums[s * part + r / P * panel_step + n * P + i];
-            std::memcpy(out + n * rank + r, total, sizeof(T) * std::min<Index>(P, rank - r));
+                for (Index i = 0; i < P; ++i) total[i] += from[s * part + i];
+            if (r + P <= rank)
+                std::memcpy(out + n * rank + r, total, sizeof(T) * P);
+            else
+                std::memcpy(out + n * rank + r, total, sizeof(T) * (rank - r));
         }
+}
+
+// Zeros, by all threads.
+template <typename T>
+void clear(T* numbers, Index count) {
+    constexpr Index part = 4096;
+#pragma omp for schedule(static)
+    for (Index first = 0; first < count; first += part)
+        std::memset(numbers + first, 0, sizeof(T) * std::min(part, count - first));
 }
 
 }  // namespace
