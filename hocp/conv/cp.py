@@ -26,6 +26,8 @@ from hocp.conv.init import balanced_directions, orthonormal_columns
 from hocp.conv.layer import FactorizedConv, copy_into
 from hocp.conv.solvers import fit_cp
 
+_NAMES = tuple(map(str, range(66)))  # of a list's entries: torch's tensors have 64 modes at most
+
 
 class CPConv(FactorizedConv):
     """N-d convolution whose kernel is kept in Kruskal form (the paper's HO-CPConv).
@@ -123,8 +125,13 @@ class CPConv(FactorizedConv):
             self.factors[0].mul_(scale)
         self._reset_shared()
 
+    @property
+    def _example(self) -> Tensor:
+        """One that is at hand; looking for the first parameter costs more than a small convolution."""
+        return self.weights
+
     def _convolve(self, x: Tensor) -> Tensor:
-        weights, factors = self.weights, tuple(self.factors)
+        weights, factors = self.weights, _entries(self.factors)
         if self.component_dropout:
             weights = nn.functional.dropout(weights, self.component_dropout, self.training)
         return compute(
@@ -152,7 +159,7 @@ class CPConv(FactorizedConv):
         """
         x = check_channels(x, self.in_channels, order=self.order, layer="CPConv", like=self.factors[0])
         self.geometry.output_size(x.shape[2:])
-        factors = tuple(self.factors)
+        factors = _entries(self.factors)
         kept = self._is_constant(x, factors)
         return forms.Call.of(x, self.weights, factors, kept=kept, **self._arguments())
 
@@ -237,3 +244,12 @@ class CPConv(FactorizedConv):
             "learn_weights": self.learn_weights,
             "recompute": self.recompute,
         }
+
+
+def _entries(tensors: nn.ParameterList) -> tuple[Tensor, ...]:
+    """The entries of a list, taken where it keeps them: it looks for each in a slow way, in every call.
+
+    A parametrized entry is kept elsewhere.
+    """
+    own, names = tensors._parameters, _NAMES[: len(tensors)]
+    return tuple([own[name] for name in names]) if len(own) == len(names) else tuple(tensors)

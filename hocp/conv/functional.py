@@ -83,7 +83,9 @@ def cp_conv(
     batched = check_channels(x, channels, order=geometry.order, layer="cp_conv", like=factors[1])
     options = {"bias": bias, "geometry": geometry, "groups": groups, "psi": psi}
     how = {"implementation": implementation, "recompute": recompute}
+    geometry.output_size(batched.shape[2:])
     y = compute(with_gradient_in_format(batched), weights, factors, **how, **options)
+    y = in_format_of(y, batched)
     return y if batched is x else y.squeeze(0)
 
 
@@ -114,21 +116,18 @@ def compute(
     kept: KeptKernel | None = None,
     **options: Any,
 ) -> Tensor:
-    """Check the sizes and compute by the named form.
+    """Compute by the named form, in any memory format.
 
     ``norm`` is the batch norm within psi, if there is one; ``kept`` holds the kernel of a layer whose factors
     stay the same. ``options`` are bias, geometry, groups and psi.
     """
-    options["geometry"].output_size(x.shape[2:])
     form = form_for(implementation, x, weights, factors, kept=kept is not None, **options)
     if kept is not None and form.name == "dense":
         linear = {name: option for name, option in options.items() if name != "psi"}
-        y = conv_nd(x, kept.of(weights, factors), **linear)
-    elif recompute and torch.is_grad_enabled() and not is_transformed():
-        y = form.compute_keeping_input(x, weights, factors, norm=norm, **options)
-    else:
-        y = form.compute(x, weights, factors, **options)
-    return in_format_of(y, x)
+        return conv_nd(x, kept.of(weights, factors), **linear)
+    if recompute and torch.is_grad_enabled() and not is_transformed():
+        return form.compute_keeping_input(x, weights, factors, norm=norm, **options)
+    return form.compute(x, weights, factors, **options)
 
 
 def check_factors(weights: Tensor, factors: Sequence[Tensor], *, layer: str) -> None:

@@ -95,16 +95,19 @@ class Geometry:
                 f"{self.kernel_size}"
             )
         modes = zip(sizes, self.padding, self.reach, self.stride, strict=True)
-        return tuple(
-            (self._padded(size, pads, mode) - reach - 1) // stride + 1
-            for mode, (size, pads, reach, stride) in enumerate(modes)
-        )
+        lengths = []  # a loop, not a comprehension: every call of a layer comes here
+        for mode, (size, (before, after), reach, stride) in enumerate(modes):
+            steps = size + before + after - reach - 1
+            if size < 1 or steps < 0 or self.padding_mode != "zeros":
+                self._check_mode(mode, size)
+            lengths.append(steps // stride + 1)
+        return tuple(lengths)
 
-    def _padded(self, size: int, pads: tuple[int, int], mode: int) -> int:
-        """Length of one mode after padding, if the kernel fits in."""
+    def _check_mode(self, mode: int, size: int) -> None:
+        """Refuse a mode that is missing, too short for its padding, or shorter than the window."""
         if size < 1:
             raise ValueError(f"spatial mode {mode} of the input has size {size}; expected at least 1")
-        kind = self.padding_modes[mode]
+        kind, pads = self.padding_modes[mode], self.padding[mode]
         limit = {"reflect": size - 1, "circular": size}
         if max(pads) > limit.get(kind, math.inf):
             raise ValueError(
@@ -117,7 +120,6 @@ class Geometry:
                 f"spatial mode {mode} of the input has size {size}, {padded} with padding; the kernel's "
                 f"window needs {window}; use a larger input or more padding"
             )
-        return padded
 
     def torch_padding(self) -> tuple[int, ...] | str | None:
         """Padding as ``torch.nn.ConvNd`` takes it, None where it cannot: one-sided or unlike by mode."""

@@ -148,6 +148,11 @@ class FactorizedConv(Convertible, nn.Module, ABC):
         return None if self.fit is None else self.fit.relative_error
 
     @property
+    def _example(self) -> Tensor:
+        """A tensor that has the layer's dtype."""
+        return next(self.parameters())
+
+    @property
     def _gain(self) -> float:
         """Second moment that a fresh block gives to its output, in units of that of its input.
 
@@ -175,7 +180,7 @@ class FactorizedConv(Convertible, nn.Module, ABC):
         ValueError
             If modes or channels are wrong or a mode is too short.
         """
-        place = {"order": self.order, "layer": type(self).__name__, "like": next(self.parameters())}
+        place = {"order": self.order, "layer": type(self).__name__, "like": self._example}
         batched = check_channels(x, self.in_channels, **place)
         self.geometry.output_size(batched.shape[2:])
         given = with_gradient_in_format(batched)

@@ -9,7 +9,6 @@ Shapes: B batch, C input channels, T output channels, g groups; D0, ... spatial 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from itertools import pairwise
 from math import prod
 
 import torch
@@ -123,13 +122,19 @@ def is_channels_last(x: Tensor) -> bool:
     if x.dim() not in _IMAGES_AND_CLIPS or x.is_contiguous():
         return False
     # By its strides, since part of a channels-last tensor, such as every other frame, has gaps.
-    batch, channels, *spatial = x.stride()
-    return channels == 1 and all(long >= short for long, short in pairwise((batch, *spatial, channels)))
+    longer, channels, *spatial = x.stride()
+    for stride in (*spatial, channels):
+        if stride > longer:
+            return False
+        longer = stride
+    return channels == 1
 
 
 def in_format_of(y: Tensor, x: Tensor) -> Tensor:
     """``y`` in the memory format of ``x``, as torch's convolutions return it."""
-    return channels_last(y) if is_channels_last(x) else y.contiguous()
+    if not is_channels_last(x):
+        return y.contiguous()
+    return y if is_channels_last(y) else channels_last(y)
 
 
 def batch_norm(order: int, channels: int, **options) -> nn.Module:

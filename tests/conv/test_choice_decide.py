@@ -37,13 +37,13 @@ def test_what_was_measured_counts_whatever_the_model_says(tuning_file, form):
     decision = decide(IMAGE)
     assert choose(IMAGE).name == decision.taken == form
     assert decision.why.startswith("fastest as measured")
-    for other in (replace(IMAGE, rank=65), replace(IMAGE, training=True), replace(IMAGE, threads=2)):
-        assert decide(other).why == decide(replace(other, batch=8)).why
+    for other in (IMAGE._replace(rank=65), IMAGE._replace(training=True), IMAGE._replace(threads=2)):
+        assert decide(other).why == decide(other._replace(batch=8)).why
         assert "model" in decide(other).why  # exactly this call, or none
 
 
 def test_among_equal_times_the_one_that_keeps_least_is_taken(tuning_file):
-    call = replace(CLIP, training=True)
+    call = CLIP._replace(training=True)
     enter_times(call, chain=0.100, views=0.101, dense=0.103)
     assert decide(call).taken == "views"
     assert decide(call).why.startswith("as fast as any, and keeps the least memory, as measured")
@@ -67,11 +67,11 @@ def test_the_model_of_this_machine_counts_before_the_shipped_one(tuning_file):
     other = replace(default_model(), machine="mine, 8 threads", threads=8)
     enter(machine(), Machine(models={2: mine, 8: other}))
     assert decide(IMAGE).model == "mine, 2 threads"
-    assert decide(replace(IMAGE, threads=7)).model == "mine, 8 threads"
+    assert decide(IMAGE._replace(threads=7)).model == "mine, 8 threads"
 
 
 @pytest.mark.parametrize("call", [
-    replace(IMAGE, device="meta"), replace(IMAGE, device="cuda", processor="NVIDIA H200"),
+    IMAGE._replace(device="meta"), IMAGE._replace(device="cuda", processor="NVIDIA H200"),
     Call(1, 4, 4, 1, 3, (5, 5, 5, 5), Geometry((3, 3, 3, 3))),
 ])  # fmt: skip
 def test_where_nothing_is_known_views_is_taken_and_said_so(call):
@@ -84,17 +84,17 @@ CHAINS = ("fused", "views")  # the first where there is a compiler
 
 @pytest.mark.parametrize(("call", "forms"), [
     # The other forms take at least 1.4 times as long in every measurement that we made.
-    (replace(CLIP, training=True), CHAINS),
-    (replace(CLIP, training=True, channels_last=True), CHAINS),
-    (replace(IMAGE, size=(56, 56), rank=512, training=True), ("dense",)),
-    (replace(IMAGE, size=(56, 56), rank=512), ("dense",)),
+    (CLIP._replace(training=True), CHAINS),
+    (CLIP._replace(training=True, channels_last=True), CHAINS),
+    (IMAGE._replace(size=(56, 56), rank=512, training=True), ("dense",)),
+    (IMAGE._replace(size=(56, 56), rank=512), ("dense",)),
     (Call(4, 512, 512, 1, 3072, (7, 7), Geometry((3, 3), padding=1), training=True), CHAINS),
     (Call(4, 512, 512, 1, 3072, (7, 7), Geometry((3, 3), padding=1), channels_last=True), CHAINS),
     (Call(4, 16, 16, 1, 128, (28, 28), Geometry((3, 3), padding=1), training=True), ("dense",)),
 ])  # fmt: skip
 def test_the_shipped_model_knows_the_clear_cases(call, forms):
     assert decide(call).taken in forms
-    assert decide(replace(call, psi="other")).taken not in ("dense", "fused")
+    assert decide(call._replace(psi="other")).taken not in ("dense", "fused")
 
 
 @given(
@@ -113,13 +113,13 @@ def test_every_call_gets_a_form_that_can_compute_it(
     )  # fmt: skip
     assert choose(call).supports(call) is None
     assert all(other == call or str(other) != str(call) for other in (
-        replace(call, rank=rank + 1), replace(call, kept=not kept), replace(call, training=not training),
-        replace(call, geometry=Geometry((3,) * order, padding=1, stride=2)), replace(call, psi=f"{psi}!"),
-        replace(call, geometry=Geometry((3,) * order, padding=1, padding_mode="circular")),
-        replace(call, channels_last=not last), replace(call, threads=threads + 1), replace(call, groups=4),
-        replace(call, dtype=torch.float64), replace(call, batch=batch + 1), replace(call, device="cuda"),
-        replace(call, geometry=Geometry((3,) * order, padding=((1, 0),) * order)),
-        replace(call, geometry=Geometry((3,) * order, padding=1, dilation=2)),
+        call._replace(rank=rank + 1), call._replace(kept=not kept), call._replace(training=not training),
+        call._replace(geometry=Geometry((3,) * order, padding=1, stride=2)), call._replace(psi=f"{psi}!"),
+        call._replace(geometry=Geometry((3,) * order, padding=1, padding_mode="circular")),
+        call._replace(channels_last=not last), call._replace(threads=threads + 1), call._replace(groups=4),
+        call._replace(dtype=torch.float64), call._replace(batch=batch + 1), call._replace(device="cuda"),
+        call._replace(geometry=Geometry((3,) * order, padding=((1, 0),) * order)),
+        call._replace(geometry=Geometry((3,) * order, padding=1, dilation=2)),
     ))  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def test_a_call_tells_what_torch_is_set_to():
     assert (call.size, call.dtype, call.device) == ((8, 9), torch.float32, "cpu")
     assert call.threads == torch.get_num_threads()
     assert layer.call_of(channels_last(x)).channels_last
-    assert layer.call_of(x[0]) == replace(call, batch=1)
+    assert layer.call_of(x[0]) == call._replace(batch=1)
     with torch.no_grad():
         assert not layer.call_of(x).training and not layer.call_of(x).kept
         assert layer.eval().call_of(x).kept
@@ -173,7 +173,7 @@ def test_tune_measures_every_distinct_call_and_leaves_the_network_as_it_was(tuni
     assert [decision.call.psi for decision in decisions] == ["", "batch norm", ""]  # the last two are alike
     assert all(decision.why.endswith("as measured on this machine") for decision in decisions)
     assert all(decision.call.training == backward for decision in decisions)
-    assert decisions[0].call == replace(decisions[0].call, kept=not backward)
+    assert decisions[0].call == decisions[0].call._replace(kept=not backward)
     for decision in decisions:
         times = {each.name: each.measured for each in decision.candidates if each.refusal is None}
         assert min(times.values()) > 0
@@ -209,9 +209,9 @@ def test_calibrate_fits_prices_that_are_used_from_then_on(tuning_file, monkeypat
 
 def test_explain_shows_every_form_and_what_is_taken(tuning_file):
     layer = CPConv(64, 64, (3, 3), rank=64, padding=1)
-    enter_times(replace(IMAGE, training=True), views=0.0123)
+    enter_times(IMAGE._replace(training=True), views=0.0123)
     text = str(explain(layer, (8, 64, 28, 28), training=True)).splitlines()
-    assert text[0] == str(replace(IMAGE, training=True))
+    assert text[0] == str(IMAGE._replace(training=True))
     assert text[1].split() == ["form", "predicted", "measured", "kept", "for", "backward"]
     rows = text[2:-2]
     assert [line[2:].split()[0] for line in rows] == list(FORMS)

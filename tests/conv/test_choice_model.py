@@ -1,7 +1,6 @@
 """The model of cost: operations counted by the forms against independent counts, prices fitted and read."""
 
 import json
-from dataclasses import replace
 
 import pytest
 import torch
@@ -32,7 +31,7 @@ def test_operations_are_those_of_the_cost_twin(form, call):
 
 
 def test_groups_share_the_matrix_products_and_multiply_the_rank_space():
-    one, two = (FORMS["chain"].work(replace(CALL, groups=groups)) for groups in (1, 2))
+    one, two = (FORMS["chain"].work(CALL._replace(groups=groups)) for groups in (1, 2))
     assert one.matrix == two.matrix and two.other == 2 * one.other
 
 
@@ -51,10 +50,10 @@ def test_dense_knows_which_convolutions_torch_does_in_a_slow_loop(shape):
 
 
 def test_a_kept_kernel_is_not_paid_for():
-    rebuilt, kept = (FORMS["dense"].work(replace(CALL, kept=kept)) for kept in (False, True))
+    rebuilt, kept = (FORMS["dense"].work(CALL._replace(kept=kept)) for kept in (False, True))
     assert rebuilt.matrix - kept.matrix == 2 * 24 * 16 * 32 * 15
     assert rebuilt.launches > kept.launches == 1
-    assert FORMS["dense"].work(replace(CALL, kept=True, training=True)).launches > kept.launches
+    assert FORMS["dense"].work(CALL._replace(kept=True, training=True)).launches > kept.launches
 
 
 @pytest.mark.parametrize("form", ["chain", "merged", "views"])
@@ -80,8 +79,8 @@ def test_seconds_by_hand_and_shared_among_threads():
     assert prices.seconds(work, share=0.5) == 7 + 10 + 150 + 2000 + 25_000
     model = Model("m", "cpu", 1, {Purchase("chain", 2, False): prices})
     assert model.seconds("chain", work, CALL) == prices.seconds(work)
-    assert model.seconds("chain", work, replace(CALL, threads=2)) == prices.seconds(work, share=0.5)
-    for unknown in (replace(CALL, training=True), replace(CALL, device="cuda"), call_of_order(4)):
+    assert model.seconds("chain", work, CALL._replace(threads=2)) == prices.seconds(work, share=0.5)
+    for unknown in (CALL._replace(training=True), CALL._replace(device="cuda"), call_of_order(4)):
         assert model.seconds("chain", work, unknown) is None
     assert model.seconds("views", work, CALL) is None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -81,5 +80,5 @@ def _worth(call: Call, training: bool) -> list[str]:
     names = able(call)
     if call.training or not training:
         return names
-    kept = replace(call, kept=True)
+    kept = call._replace(kept=True)
     return [name for name in names if FORMS[name].work(call) != FORMS[name].work(kept)]

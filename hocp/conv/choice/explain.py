@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from torch import Tensor
 
@@ -36,4 +35,4 @@ def explain(layer: CPConv, given: Tensor | Sequence[int], *, training: bool = Fa
     if not isinstance(layer, CPConv):
         raise ValueError(f"explain got a {type(layer).__name__}; expected a CPConv, whose forms it compares")
     x = given if isinstance(given, Tensor) else layer.weights.new_empty(tuple(given))
-    return decide(replace(layer.call_of(x), training=training, kept=not training))
+    return decide(layer.call_of(x)._replace(training=training, kept=not training))

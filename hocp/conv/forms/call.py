@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +27,7 @@ from hocp.conv.nd import is_channels_last, under_autocast
 Psi = Callable[[Tensor], Tensor]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call of a CP convolution, as far as it decides which form is fastest.
 
     Attributes
