@@ -25,6 +25,7 @@ constexpr int VECTOR_BYTES = 64, MOST_ROWS = 12;  // of a tile of a product: all
 #else
 constexpr int VECTOR_BYTES = 32, MOST_ROWS = 6;
 #endif
+constexpr Index LINE = 64;           // bytes of a cache line
 constexpr Index DEPTH = 256;         // of a product at a time: its right side then stays in the first cache
 constexpr Index OUTER_DEPTH = 96;    // of a product that sums over positions
 constexpr Index ROW_BLOCK = 96;      // rows of a product at a time: its left side then stays in the second cache
@@ -70,7 +71,7 @@ struct Scratch {
     template <typename T>
     T* take(Index count) {
         T* piece = start ? reinterpret_cast<T*>(start + used) : nullptr;
-        used += (count * Index(sizeof(T)) + 63) / 64 * 64;
+        used += (count * Index(sizeof(T)) + LINE - 1) / LINE * LINE;
         return piece;
     }
 };

@@ -51,20 +51,22 @@ void tile_of(Index rows, const T* a, const Left& l, const T* b, T* c, Index c_ro
         tile_of<T, ROWS - 1>(rows, a, l, b, c, c_row, start);
 }
 
-// The same for any number of rows, in tiles; b (depth, panel) is packed.
+// The same for any number of rows, in tiles of about equal height, and so much of the depth at a time that this
+// part of b stays in the first cache; b (depth, panel) is packed.
 template <typename T>
 void product(Index rows, const T* a, const Left& l, const T* b, T* c, Index c_row, const T* start) {
-    const Index tiles = (rows + MOST_ROWS - 1) / MOST_ROWS;
-    for (Index k = 0, step; k < l.depth; k += step) {
-        step = l.blocks > 1 ? l.depth : std::min(DEPTH, l.depth - k);
-        const Left part{l.row, l.inner, l.outer, l.blocks, step};
-        for (Index n = 0, m = 0; n < tiles; ++n) {  // tiles of about equal height
-            const Index height = (rows - m + tiles - n - 1) / (tiles - n);
-            tile_of<T>(height, a + m * l.row + k * l.inner, part, b + k * Vector<T>::panel, c + m * c_row,
-                       c_row, k ? nullptr : start);
-            m += height;
+    const Index tiles = (rows + MOST_ROWS - 1) / MOST_ROWS, low = rows / tiles, higher = rows % tiles;
+    const Index most = l.blocks > 1 ? std::max<Index>(DEPTH / l.depth, 1) : 1;
+    for (Index j = 0; j < l.blocks; j += most)
+        for (Index k = 0; k < l.depth; k += DEPTH) {
+            const Left part{l.row, l.inner, l.outer, std::min(most, l.blocks - j), std::min(DEPTH, l.depth - k)};
+            const T *left = a + j * l.outer + k * l.inner, *right = b + (j * l.depth + k) * Vector<T>::panel;
+            for (Index n = 0, m = 0; n < tiles; ++n) {
+                const Index height = low + (n < higher);
+                tile_of<T>(height, left + m * l.row, part, right, c + m * c_row, c_row, j || k ? nullptr : start);
+                m += height;
+            }
         }
-    }
 }
 
 template <typename T>
@@ -73,7 +75,7 @@ const T* zeros() {
     return none;
 }
 
-// The numbers of a panel that a matrix has, at most all, and zeros behind them. A copy of fixed size needs no call.
+// The numbers of a panel that a matrix has, at most all, and zeros behind. A copy of fixed size needs no call.
 template <typename T>
 inline void copy_panel(const T* from, Index count, T* to) {
     constexpr int P = Vector<T>::panel;
@@ -82,14 +84,15 @@ inline void copy_panel(const T* from, Index count, T* to) {
     std::memset(to + count, 0, sizeof(T) * (P - count));
 }
 
-// (rows, rank) -> (panels, rows, panel), zeros behind the last component. Row by row, since a factor comes from far
-// memory, which is fast where it is read in order.
+// (rows, rank) -> (panels, rows, panel), zeros behind the last component. Row by row, since a factor comes from
+// far memory, which is fast where it is read in order.
 template <typename T>
 void pack_panels(const T* matrix, Index rows, Index rank, T* packed) {
     constexpr int P = Vector<T>::panel;
 #pragma omp for schedule(static)
     for (Index n = 0; n < rows; ++n)
-        for (Index r = 0; r < rank; r += P) copy_panel(matrix + n * rank + r, rank - r, packed + (r / P * rows + n) * P);
+        for (Index r = 0; r < rank; r += P)
+            copy_panel(matrix + n * rank + r, rank - r, packed + (r / P * rows + n) * P);
 }
 
 // (rows, rank) -> (panels of rows, padded rank, panel): right side of a product that sums over the rank.
@@ -117,30 +120,42 @@ void pack_channels(const T* x, Index positions, Index channels, T* packed) {
             copy_panel(x + n * channels + c, channels - c, packed + (c / P * positions + n) * P);
 }
 
-// Rows that a thread takes at a time: whole tiles, and several such blocks for each thread.
-inline Index block_of(Index rows) {
-    const Index tiles = rows / (SHARES * omp_get_num_threads() * MOST_ROWS) + 1;
-    return std::min(tiles * MOST_ROWS, ROW_BLOCK);
-}
+// How the threads share a product: pieces of so many rows and panels of the result, several for each thread. Few
+// rows are left together, since each block of rows reads the whole right side once more.
+struct Pieces {
+    Index block, chunk, chunks, count;  // rows and panels of a piece, pieces side by side, pieces
+
+    Pieces(Index rows, Index panels) {
+        const Index wanted = SHARES * omp_get_num_threads(), blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK;
+        const Index most = std::clamp<Index>((wanted + blocks - 1) / std::max<Index>(blocks, 1), 1, panels);
+        chunk = (panels + most - 1) / most, chunks = (panels + chunk - 1) / chunk;
+        block = std::min(ROW_BLOCK, (rows * chunks / wanted / MOST_ROWS + 1) * MOST_ROWS);  // whole tiles
+        count = (rows + block - 1) / block * chunks;
+    }
+};
 
 // The three products with the channel factors --------------------------------------------------------------
 
 // z (panels, rows, panel) = x (rows, channels) matrix, the matrix as from `pack_panels`; panels of z stand `step`
-// numbers apart.
+// numbers apart. The rows that the thread takes next are fetched meanwhile.
 template <typename T>
 void enter(Index rows, const T* x, Index channels, const T* packed, Index panels, T* z, Index step) {
     constexpr int P = Vector<T>::panel;
     const Left left{channels, 1, 0, 1, channels};
-    const Index block = block_of(rows);
+    const Pieces pieces(rows, panels);
 #pragma omp for schedule(dynamic)
-    for (Index first = 0; first < rows; first += block) {
-        const Index ahead = first + block * omp_get_num_threads();
-        const Index soon = std::clamp<Index>(rows - ahead, 0, block) * channels * sizeof(T) / 64;
-        const char* next = reinterpret_cast<const char*>(x + std::min(ahead, rows) * channels);
-        for (Index p = 0; p < panels; ++p) {
-            for (Index line = soon * p / panels; line < soon * (p + 1) / panels; ++line) __builtin_prefetch(next + line * 64);
-            product(std::min(block, rows - first), x + first * channels, left, packed + p * channels * P,
-                    z + p * step + first * P, P, zeros<T>());
+    for (Index item = 0; item < pieces.count; ++item) {
+        const Index first = item / pieces.chunks * pieces.block, begin = item % pieces.chunks * pieces.chunk;
+        const Index end = std::min(begin + pieces.chunk, panels), height = std::min(pieces.block, rows - first);
+        const Index next = (item + omp_get_num_threads()) / pieces.chunks * pieces.block;
+        const T* fetched = x + std::min(next, rows) * channels;
+        const T* last = next == first ? fetched : x + std::min(next + pieces.block, rows) * channels;
+        const Index part = (last - fetched) / (end - begin) + 1;  // with each panel
+        for (Index p = begin; p < end; ++p) {
+            for (const T* until = std::min(fetched + part, last); fetched < until; fetched += LINE / sizeof(T))
+                __builtin_prefetch(fetched);
+            product(height, x + first * channels, left, packed + p * channels * P, z + p * step + first * P, P,
+                    zeros<T>());
         }
     }
 }
@@ -150,18 +165,21 @@ template <typename T>
 void leave(Index rows, const T* z, Index step, Index panels, const T* packed, Index columns, const T* bias, T* out) {
     constexpr int P = Vector<T>::panel;
     const Left left{P, 1, step, panels, P};
-    const Index block = block_of(rows);
+    const Pieces pieces(rows, (columns + P - 1) / P);
 #pragma omp for schedule(dynamic)
-    for (Index first = 0; first < rows; first += block)
-        for (Index c = 0; c < columns; c += P) {
-            const Index count = std::min(block, rows - first), width = std::min<Index>(P, columns - c);
+    for (Index item = 0; item < pieces.count; ++item) {
+        const Index first = item / pieces.chunks * pieces.block, begin = item % pieces.chunks * pieces.chunk * P;
+        const Index end = std::min(begin + pieces.chunk * P, columns), height = std::min(pieces.block, rows - first);
+        for (Index c = begin; c < end; c += P) {
+            const Index width = std::min<Index>(P, columns - c);
             T start[P] = {}, spill[ROW_BLOCK * P];
             if (bias) std::memcpy(start, bias + c, sizeof(T) * width);
             T* to = width == P ? out + first * columns + c : spill;
-            product(count, z + first * P, left, packed + c * panels * P, to, width == P ? columns : P, start);
-            for (Index m = 0; to == spill && m < count; ++m)
+            product(height, z + first * P, left, packed + c * panels * P, to, width == P ? columns : P, start);
+            for (Index m = 0; to == spill && m < height; ++m)
                 std::memcpy(out + (first + m) * columns + c, spill + m * P, sizeof(T) * width);
         }
+    }
 }
 
 // How the threads share a sum over positions: groups of panels, and slices of positions where panels are few.
