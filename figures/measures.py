@@ -14,12 +14,17 @@ ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Finding(NamedTuple):
-    """A value, our share of the roofline at it (NaN: no roof), what it comes from, what bounds it."""
+    """A value, our share of the roofline at it (NaN: no roof), what it comes from, what bounds it.
+
+    ``choice`` is the time of the form that 'auto' took over the best's, where each was timed by its own name: one
+    where it took the best, of which the value then holds two timings.
+    """
 
     value: Ratio
     share: float = nan
     note: str = ""
     bound: str = ""
+    choice: float = nan
 
 
 def quicker(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
@@ -53,7 +58,9 @@ def slower(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequenc
         return None
     mine, best = speed.fastest(rows, ours), speed.fastest(rows, against)
     took = f"took {mine['form']}, " if mine["form"] else ""
-    return Finding(value, note=f"{case}: {took}best was {best['peer']}")
+    taken = speed.fastest(rows, [f"hocp {mine['form']}"])
+    choice = nan if taken is None else taken["median_ms"] / best["median_ms"]
+    return Finding(value, note=f"{case}: {took}best was {best['peer']}", choice=choice)
 
 
 def roofline(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
@@ -75,6 +82,15 @@ def kept(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[
     numbers = mine["batch"] * mine["rank"] * prod(map(int, mine["size"].split("x")))
     many = mine["saved_bytes"] / (numbers * ITEM_BYTES[mine["dtype"]])
     return Finding(Ratio(many, many, many), note=f"{case}")
+
+
+def worst(findings: Sequence[Finding], *, highest: bool) -> Finding:
+    """The finding of the highest or lowest value; noted is the worst choice of a form among all of them."""
+    found = (max if highest else min)(findings, key=lambda finding: finding.value.value)
+    choices = [finding.choice for finding in findings if not isnan(finding.choice)]
+    if not choices or not highest:
+        return found
+    return found._replace(note=f"{found.note}; forms taken, by their own timings: at most {max(choices):.2f}")
 
 
 def geometric_mean(findings: Iterable[Finding]) -> Finding:

@@ -114,7 +114,7 @@ def find(target: Target, rows: pd.DataFrame, allocator: str) -> Finding | None:
         )
     if target.over == "geometric mean":
         return measures.geometric_mean(found)
-    return (max if target.bound == "at_most" else min)(found, key=lambda finding: finding.value.value)
+    return measures.worst(found, highest=target.bound == "at_most")
 
 
 def _selected(target: Target, rows: pd.DataFrame, allocator: str) -> pd.DataFrame:
