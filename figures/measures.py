@@ -16,8 +16,8 @@ ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 class Finding(NamedTuple):
     """A value, our share of the roofline at it (NaN: no roof), what it comes from, what bounds it.
 
-    ``choice`` is the time of the form that 'auto' took over the best's, where each was timed by its own name: one
-    where it took the best, of which the value then holds two timings.
+    ``choice`` is the time of the form that 'auto' took over the best's, where each was timed by its own name:
+    one where it took the best, of which the value then holds two timings.
     """
 
     value: Ratio

@@ -119,14 +119,16 @@ def test_the_worst_of_all_ranks_names_its_place(tmp_path):
 
 
 def test_a_form_that_is_timed_twice_is_told_from_a_wrong_choice(tmp_path):
-    """At rank C 'auto' took the best form, whose own timing is quicker; at 6C one that is 1.1 times slower."""
+    """At rank C 'auto' took the best form, whose own timing is quicker; at 6C one 1.1 times slower."""
     best = layer(*STAGE, "C", "forward", "hocp views")
     other = layer(*STAGE, "6C", "forward", "hocp views")
     found = [slowed(best, 1.3, peer="hocp auto"), best, slowed(other, 1.05, peer="hocp auto"),
              slowed(other, 1.1), slowed(other, 1, peer="hocp dense")]  # fmt: skip
     row = line(make(tmp_path, [{**each, "form": "views"} for each in found]), "Form chosen", "forward")
     assert (row["value"], row["verdict"]) == ("1.3", "missed")
-    assert row["reason"].endswith("took views, best was hocp views; forms taken, by their own timings: at most 1.10")
+    assert row["reason"].endswith(
+        "took views, best was hocp views; forms taken, by their own timings: at most 1.10"
+    )
 
 
 def test_a_gpu_is_judged_in_every_number_format(tmp_path):
