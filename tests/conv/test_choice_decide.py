@@ -1,6 +1,7 @@
 """Which form is taken and why: measured before modelled, equal times by memory; tune, calibrate, explain."""
 
 import copy
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 
 from hocp.conv import CPConv, Geometry, TuckerConv, calibrate, channels_last, cp_conv, explain, tune
 from hocp.conv.choice import calibrate as calibration
+from hocp.conv.choice import measure as measuring
 from hocp.conv.choice.choose import choose, read_again, reconsider
 from hocp.conv.choice.decide import decide
 from hocp.conv.choice.machine import machine
@@ -163,6 +165,20 @@ def network() -> nn.Module:
         CPConv(8, 8, (3, 3), rank=6, padding=1, rank_norm="batch"), CPConv(8, 8, (3, 3), rank=6, padding=1),
         CPConv(8, 8, (3, 3), rank=6, padding=1),
     )  # fmt: skip
+
+
+def test_forms_close_to_the_fastest_are_measured_twice_as_often(monkeypatch):
+    seconds, asked = {"views": 1.0, "merged": 1.2, "chain": 2.0, "dense": 9.0}, Counter()
+
+    def timed(call, repeats, clock):
+        asked[call()] += 1
+        return seconds[call()]
+
+    monkeypatch.setattr(measuring, "_caller", lambda layer, x, name, backward: lambda: name)
+    monkeypatch.setattr(measuring, "_check_agreement", lambda outputs: None)
+    monkeypatch.setattr(measuring, "_seconds", timed)
+    assert measuring.measure(nn.Identity(), torch.ones(1), seconds, backward=False, rounds=3) == seconds
+    assert asked == {"views": 7, "merged": 7, "chain": 4, "dense": 1}  # each once before the rounds
 
 
 @pytest.mark.parametrize("backward", [False, True])

@@ -38,7 +38,7 @@ def calibrate(*, device: str = "cpu", rounds: int = 3) -> Model:
     device : str
         Type and number, such as 'cuda:0'.
     rounds : int
-        Calls of each form that are timed.
+        Calls of each form that are timed; twice as many of those close to the fastest.
 
     Returns
     -------
