@@ -88,7 +88,7 @@ def worst(findings: Sequence[Finding], *, highest: bool) -> Finding:
     """The finding of the highest or lowest value; noted is the worst choice of a form among all of them."""
     found = (max if highest else min)(findings, key=lambda finding: finding.value.value)
     choices = [finding.choice for finding in findings if not isnan(finding.choice)]
-    if not choices or not highest:
+    if not choices:
         return found
     return found._replace(note=f"{found.note}; forms taken, by their own timings: at most {max(choices):.2f}")
 

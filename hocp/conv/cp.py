@@ -127,7 +127,7 @@ class CPConv(FactorizedConv):
 
     @property
     def _example(self) -> Tensor:
-        """One that is at hand; looking for the first parameter costs more than a small convolution."""
+        """One that is at hand: no search through all modules in every call."""
         return self.weights
 
     def _convolve(self, x: Tensor) -> Tensor:
@@ -247,9 +247,9 @@ class CPConv(FactorizedConv):
 
 
 def _entries(tensors: nn.ParameterList) -> tuple[Tensor, ...]:
-    """The entries of a list, taken where it keeps them: it looks for each in a slow way, in every call.
+    """The entries of a list, from where it keeps them; its own iteration makes several Python calls for each.
 
-    A parametrized entry is kept elsewhere.
+    A parametrized entry is kept elsewhere, and the list is asked.
     """
     own, names = tensors._parameters, _NAMES[: len(tensors)]
     return tuple([own[name] for name in names]) if len(own) == len(names) else tuple(tensors)

@@ -116,7 +116,7 @@ def compute(
     kept: KeptKernel | None = None,
     **options: Any,
 ) -> Tensor:
-    """Compute by the named form, in any memory format.
+    """Compute by the named form; the result may have any memory format.
 
     ``norm`` is the batch norm within psi, if there is one; ``kept`` holds the kernel of a layer whose factors
     stay the same. ``options`` are bias, geometry, groups and psi.

@@ -15,14 +15,14 @@ import torch
 from torch import Tensor, nn
 
 HOPELESS = 3.0  # times the fastest: such a form is not worth a second look
-CLOSE = 1.25  # times the fastest: which of these is fastest takes twice as many samples
+CLOSE = 1.25  # times the fastest: to tell these apart takes twice as many samples
 SAMPLE = 1e-3  # seconds that one sample takes at least
 
 
 def measure(
     layer: nn.Module, x: Tensor, names: Iterable[str], *, backward: bool, rounds: int = 7
 ) -> dict[str, float]:
-    """Median seconds of a call for each form, in rounds through all of them, and as many through the best.
+    """Median seconds of a call for each form: in rounds through all, then through those close to the fastest.
 
     A copy of the layer is timed, with gradients of its parameters and of the input if asked.
 
@@ -40,14 +40,17 @@ def measure(
     repeats = {name: 1 + min(int(SAMPLE / max(times[name][0], 1e-9)), 20) for name in promising}
     for name in promising:
         times[name].clear()
-    for _ in range(2):
+
+    def take_rounds(names: Iterable[str]) -> None:
         for _ in range(rounds):
-            for name in promising:
+            for name in names:
                 times[name].append(_seconds(calls[name], repeats[name], clock))
-        fastest = min(median(times[name]) for name in promising)
-        promising = [name for name in promising if median(times[name]) <= CLOSE * fastest]
-        if len(promising) == 1:
-            break
+
+    take_rounds(promising)
+    fastest = min(median(times[name]) for name in promising)
+    close = [name for name in promising if median(times[name]) <= CLOSE * fastest]
+    if len(close) > 1:
+        take_rounds(close)
     return {name: median(samples) for name, samples in times.items()}
 
 

@@ -20,7 +20,7 @@ import torch
 
 SOURCE = Path(__file__).with_name("native.cpp")
 SWITCH = "HOCP_NATIVE"
-#: Aligned loops, since the innermost ones lose up to a tenth where they straddle one more line of the cache.
+#: Aligned loops: else the speed of the innermost one hangs on where in the library it happens to begin.
 FLAGS = (
     *("-std=c++17", "-O3", "-march=native", "-falign-loops=64"),
     *("-fPIC", "-shared", "-fopenmp", "-Wl,--as-needed"),

@@ -38,7 +38,7 @@ def _bias_gradient(grad: Tensor, needed: bool) -> Tensor | None:
 class Convolution(torch.autograd.Function):
     """y of x, u, v, lambda and the factors of the modes; keeps these and, if asked, z.
 
-    Lambda goes into the taps of the first mode, the smallest factor.
+    Lambda goes into the taps of the first mode: to scale a factor of the channels would take far longer.
     """
 
     @staticmethod

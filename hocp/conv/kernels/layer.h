@@ -29,7 +29,7 @@ constexpr Index LINE = 64;           // bytes of a cache line
 constexpr Index DEPTH = 256;         // of a product at a time: its right side then stays in the first cache
 constexpr Index OUTER_DEPTH = 96;    // of a product that sums over positions
 constexpr Index ROW_BLOCK = 96;      // rows of a product at a time: its left side then stays in the second cache
-constexpr Index SHARES = 4;          // blocks of rows for each thread, so that all end at about the same time
+constexpr Index SHARES = 4;          // pieces of a product for each thread, so that all end at about the same time
 constexpr Index BAND = 192 << 10;    // bytes of one buffer of the 1-D convolutions: a few fit the second cache
 constexpr Index SHARED = 1 << 20;    // bytes of the rank space between the products: it fits the second caches
 

@@ -4,7 +4,7 @@ Shapes: B batch, C input channels, T output channels, R rank; D, H, W spatial si
 last and order 2 the last two; K0, ... taps.
     x        (B, C, D, H, W)        any memory format; channels last spares a copy
     u, v     (C, R), (T, R)         factors of the channels
-    factors  (K0, R), ...           those of the modes; lambda in any of all
+    factors  (K0, R), ...           those of the modes; lambda is in any factor
     z        (panels, B D H W, P)   first product in panels of P components, the last filled up with zeros
     y        (B, T, D', H', W')     channels last
 """

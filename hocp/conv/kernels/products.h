@@ -95,7 +95,8 @@ void pack_panels(const T* matrix, Index rows, Index rank, T* packed) {
             copy_panel(matrix + n * rank + r, rank - r, packed + (r / P * rows + n) * P);
 }
 
-// (rows, rank) -> (panels of rows, padded rank, panel): right side of a product that sums over the rank.
+// (rows, rank) -> (panels of rows, padded rank, panel): right side of a product that sums over the rank. Square by
+// square, since a column of a wide matrix falls into few sets of the cache.
 template <typename T>
 void pack_transposed(const T* matrix, Index rows, Index rank, Index padded, T* packed) {
     constexpr int P = Vector<T>::panel;
