@@ -19,11 +19,13 @@ from torch import Tensor, nn
 
 from hocp.conv import forms
 from hocp.conv.checks import check_bias, check_channels, check_flag, check_rank
-from hocp.conv.forms.call import is_transformed
+from hocp.conv.choice.choose import form_for
+from hocp.conv.forms.call import Computation, is_transformed
 from hocp.conv.forms.kept import KeptKernel
 from hocp.conv.functional import check_factors, compute
 from hocp.conv.init import balanced_directions, orthonormal_columns
 from hocp.conv.layer import FactorizedConv, copy_into
+from hocp.conv.prepared import Prepared, signature
 from hocp.conv.solvers import fit_cp
 
 _NAMES = tuple(map(str, range(66)))  # of a list's entries: torch's tensors have 64 modes at most
@@ -88,7 +90,7 @@ class CPConv(FactorizedConv):
         like = {"device": device, "dtype": dtype}
         super().__init__(in_channels, out_channels, kernel_size, rank_channels=rank, **like, **options)
         self.recompute = recompute
-        self._kept_kernel = KeptKernel()
+        self._kept_kernel, self._prepared = KeptKernel(), Prepared()
         sizes = (out_channels, in_channels // self.groups, *self.geometry.kernel_size)
         self.factors = nn.ParameterList(nn.Parameter(torch.empty(size, rank, **like)) for size in sizes)
         if learn_weights:
@@ -129,6 +131,44 @@ class CPConv(FactorizedConv):
     def _example(self) -> Tensor:
         """One that is at hand: no search through all modules in every call."""
         return self.weights
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (B, C, D0, ...) or (C, D0, ...).
+
+        Raises
+        ------
+        ValueError
+            If modes or channels are wrong or a mode is too short.
+        """
+        if self.psi is not None or self.skip is not None or self.component_dropout:
+            return super().forward(x)
+        weights, factors, bias = self._parameters.get("weights"), self._modules["factors"], self.bias
+        weights = self._buffers.get("weights") if weights is None else weights
+        if weights is None or "parametrizations" in self._modules or factors._modules:
+            return super().forward(x)  # a tensor is worked out anew when it is asked for
+        factors = _entries(factors)
+        own = (weights, *factors) if bias is None else (weights, *factors, bias)
+        how = (self.implementation, self.recompute, self.training, self.geometry)
+        call = signature(x, *own, settings=how)
+        compute = self._prepared.get(call)
+        if compute is not None:
+            return compute(x, weights, factors, bias)
+        y = super().forward(x)
+        if call is not None and call not in self._prepared:
+            self._prepared.keep(call, self._prepare(x))
+        return y
+
+    def _prepare(self, x: Tensor) -> Computation | None:
+        """How calls like this one are computed, if all of them are alike."""
+        if x.dim() < self.order + 2 or 1 in x.shape[2:]:  # the gradient's memory format is then looked after
+            return None
+        weights, factors = self.weights, _entries(self.factors)
+        kept = self._is_constant(x, factors)
+        form = form_for(self.implementation, x, weights, factors, kept=kept, **self._arguments())
+        if form.name == "dense" and not self.training:  # its kernel is kept while nothing changes
+            return None
+        recompute = self.recompute and torch.is_grad_enabled()
+        return form.prepare(x, weights, factors, recompute=recompute, **self._arguments())
 
     def _convolve(self, x: Tensor) -> Tensor:
         weights, factors = self.weights, _entries(self.factors)

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 from hocp.conv import CPConv, Geometry
 from hocp.conv.forms import kruskal_kernel
 from hocp.conv.kernels import build, native
-from hocp.conv.kernels.native import Layer
 
 pytestmark = pytest.mark.skipif(build.unavailable() is not None, reason=str(build.unavailable()))
 
@@ -63,20 +62,23 @@ def test_output_and_gradients_equal_those_of_the_dense_convolution(problem):
     x, bias = numbers(batch, c, *size, seed=1).requires_grad_(), numbers(t, seed=2)
     u, v = numbers(c, rank, seed=3).requires_grad_(), numbers(t, rank, seed=4).requires_grad_()
     factors = [numbers(k, rank, seed=5 + n).requires_grad_() for n, k in enumerate(geometry.kernel_size)]
-    kernel = kruskal_kernel(torch.ones(rank, dtype=torch.float64), (v, u, *factors))
+    weights = numbers(rank, seed=8).requires_grad_()
+    kernel = kruskal_kernel(weights, (v, u, *factors))
     dense = CONV[geometry.order](
         F.pad(x, geometry.fill()), kernel, bias, geometry.stride, 0, geometry.dilation
     )
     grad = numbers(*dense.shape, seed=9)
-    expected = gradients(dense, [x, u, v, *factors], grad)
-    before, layer = torch.get_num_threads(), Layer(x.shape, geometry)
+    expected = gradients(dense, [x, weights, v, u, *factors], grad)
+    before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
         with torch.no_grad():
+            plan = native.plan(x.shape, geometry, out_channels=t, rank=rank, dtype=x.dtype)
             for keep in (True, False):
-                y, z = native.forward(layer, x, u, v, factors, bias=bias, keep=keep)
+                z = plan.new_z() if keep else None
+                y = native.forward(plan, x, weights, (v, u, *factors), bias, z)
                 assert close(y, dense.detach())
-                found = native.backward(layer, x, u, v, factors, z, grad, wants_x=True)
+                found = native.backward(plan, x, weights, (v, u, *factors), z, grad, wants_x=True)
                 assert all(close(a, b) for a, b in zip(found, expected, strict=True))
     finally:
         torch.set_num_threads(before)

@@ -40,6 +40,9 @@ def form_for(
     return form
 
 
+_changes = 0
+
+
 @lru_cache(maxsize=4096)
 def choose(call: Call) -> Form:
     """The form expected to be fastest for a call; remembered, since every call of a layer asks."""
@@ -48,13 +51,20 @@ def choose(call: Call) -> Form:
 
 def reconsider() -> None:
     """Forget what was chosen, after something new was measured."""
+    global _changes
+    _changes += 1
     choose.cache_clear()
 
 
 def read_again() -> None:
     """Forget all that is known but for the tuning file, and read that anew when next asked."""
     known.cache_clear()
-    choose.cache_clear()
+    reconsider()
+
+
+def changes() -> int:
+    """How often what was chosen has been forgotten."""
+    return _changes
 
 
 def by_shape(factors: Sequence[Tensor], *, groups: int, psi: Any, **_: Any) -> Form:

@@ -19,12 +19,15 @@ from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from hocp.conv.forms.recompute import recomputed
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import is_channels_last, under_autocast
+from hocp.conv.nd import in_format_of, is_channels_last, under_autocast
 
 Psi = Callable[[Tensor], Tensor]
+#: Of x, lambda, the factors and the bias or None.
+Computation = Callable[..., Tensor]
 
 
 class Call(NamedTuple):
@@ -225,6 +228,20 @@ class Form(ABC):
         run = partial(self.compute, **options)
         return recomputed(run, x, weights, factors, norm=norm, random=options["psi"] is not None)
 
+    def prepare(
+        self, x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, recompute: bool, **options: Any
+    ) -> Computation:
+        """`compute`, or with ``recompute`` `compute_keeping_input`, for all calls with tensors like these.
+
+        What is the same for them is worked out beforehand. There is no psi; ``options`` are those of
+        `compute`, and the bias is given again with each call. The result has the memory format of x.
+        """
+        rest = {name: option for name, option in options.items() if name != "bias"}
+        compute = partial(self.compute_keeping_input, norm=None) if recompute else self.compute
+        return lambda x, weights, factors, bias: in_format_of(
+            compute(x, weights, factors, bias=bias, **rest), x
+        )
+
     def supports(self, call: Call) -> str | None:
         """None if it can compute the call, else the reason in words."""
         return None
@@ -240,10 +257,11 @@ def refusal(name: str, reason: str) -> ValueError:
 
 
 def is_transformed() -> bool:
-    """Whether torch only looks at the call, to repeat it with other sizes or on batches of it.
+    """Whether torch only looks at the call, to repeat it with other sizes, on batches, or with tangents.
 
-    So do torch.compile, torch.export and torch.jit.trace, and vmap, grad and the like of torch.func.
+    So do torch.compile, torch.export and torch.jit.trace, vmap, grad and the like of torch.func, and
+    forward-mode differentiation.
     """
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return True
-    return torch._C._are_functorch_transforms_active()
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from hocp.conv.block import RankSpace, folded
-from hocp.conv.forms.call import Call, Form, Operations, Psi, is_transformed
+from hocp.conv.forms.call import Call, Computation, Form, Operations, Psi, is_transformed
 from hocp.conv.forms.counting import count
 from hocp.conv.forms.views import Views
 from hocp.conv.geometry import Geometry
 from hocp.conv.kernels import build, native
 from hocp.conv.kernels.functions import Convolution, Product, Rest
-from hocp.conv.kernels.native import Layer
+from hocp.conv.kernels.native import Plan
+from hocp.conv.nd import is_channels_last
 
 
 class Fused(Form):
@@ -45,16 +47,28 @@ class Fused(Form):
         if is_transformed():
             options = {"bias": bias, "geometry": geometry, "groups": groups, "psi": psi}
             return Views().compute(x, weights, factors, **options)
+        plan = _plan(x, weights, factors, bias=bias, geometry=geometry)
         if psi is not None:
-            return _with_psi(x, weights, factors, bias=bias, geometry=geometry, psi=psi)
-        return _convolve(x, weights, factors, bias=bias, geometry=geometry, keep=True)
+            return _with_psi(plan, x, weights, factors, bias=bias, psi=psi)
+        return _convolve(plan, x, weights, factors, bias, keep=True)
 
     def compute_keeping_input(
         self, x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, norm: nn.Module | None, **options: Any
     ) -> Tensor:
         if options["psi"] is not None:
             return super().compute_keeping_input(x, weights, factors, norm=norm, **options)
-        return _convolve(x, weights, factors, bias=options["bias"], geometry=options["geometry"], keep=False)
+        plan = _plan(x, weights, factors, bias=options["bias"], geometry=options["geometry"])
+        return _convolve(plan, x, weights, factors, options["bias"], keep=False)
+
+    def prepare(
+        self, x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, recompute: bool, **options: Any
+    ) -> Computation:
+        plan = _plan(x, weights, factors, bias=options["bias"], geometry=options["geometry"])
+        if _learns(x, weights, *factors, options["bias"]):
+            compute = partial(_with_node, plan, keep=not recompute)
+        else:
+            compute = partial(native.forward, plan)
+        return compute if is_channels_last(x) else lambda *call: compute(*call).contiguous()
 
     def supports(self, call: Call) -> str | None:
         if call.device != "cpu":
@@ -77,20 +91,47 @@ class Fused(Form):
         return replace(work, launches=3 if call.training else 2, saved=float(kept))
 
 
+def _plan(
+    x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, bias: Tensor | None, geometry: Geometry
+) -> Plan:
+    """The plan of a call whose tensors are sure to fit: the library finds their numbers by address alone.
+
+    Raises
+    ------
+    ValueError
+        If a tensor has another shape, dtype or device than the others and the geometry ask for.
+    """
+    out_channels, rank = factors[0].shape
+    heights = (out_channels, x.shape[1], *geometry.kernel_size)
+    given, expected = [weights, *factors], [(rank,), *((height, rank) for height in heights)]
+    if bias is not None:
+        given, expected = [*given, bias], [*expected, (out_channels,)]
+    fits = len(given) == len(expected) and all(
+        tensor.shape == shape and tensor.dtype == x.dtype and tensor.device == x.device
+        for tensor, shape in zip(given, expected, strict=True)
+    )
+    if not fits:
+        found = ", ".join(f"{tuple(t.shape)} of {t.dtype} on {t.device}" for t in given)
+        raise ValueError(
+            f"lambda, factors and bias of a CP convolution are {found}; expected the shapes "
+            f"{', '.join(map(str, expected))}, of {x.dtype} on {x.device} as the input"
+        )
+    return native.plan(x.shape, geometry, out_channels=out_channels, rank=rank, dtype=x.dtype)
+
+
 def _convolve(
-    x: Tensor,
-    weights: Tensor,
-    factors: Sequence[Tensor],
-    *,
-    bias: Tensor | None,
-    geometry: Geometry,
-    keep: bool,
+    plan: Plan, x: Tensor, weights: Tensor, factors: Sequence[Tensor], bias: Tensor | None, *, keep: bool
 ) -> Tensor:
     """With a node in the graph where one is wanted, which keeps z for the backward pass if asked."""
-    layer, (v, u, first, *others) = Layer(x.shape, geometry), factors
     if _learns(x, weights, *factors, bias):
-        return Convolution.apply(layer, keep, bias, x, u, v, weights, first, *others)
-    return native.forward(layer, x, u, v, [first * weights, *others], bias=bias, keep=False)[0]
+        return _with_node(plan, x, weights, factors, bias, keep=keep)
+    return native.forward(plan, x, weights, factors, bias)
+
+
+def _with_node(
+    plan: Plan, x: Tensor, weights: Tensor, factors: Sequence[Tensor], bias: Tensor | None, *, keep: bool
+) -> Tensor:
+    return Convolution.apply(plan, keep, bias, x, weights, *factors)
 
 
 def _learns(*tensors: Tensor | None) -> bool:
@@ -98,19 +139,19 @@ def _learns(*tensors: Tensor | None) -> bool:
 
 
 def _with_psi(
+    plan: Plan,
     x: Tensor,
     weights: Tensor,
     factors: Sequence[Tensor],
     *,
     bias: Tensor | None,
-    geometry: Geometry,
     psi: RankSpace,
 ) -> Tensor:
     """The norm is one scale and shift a component, which the second call applies as it reads z."""
-    layer, (v, u, first, *others) = Layer(x.shape, geometry), factors
-    z = Product.apply(layer, x, u)
+    v, u, *modes = factors
+    z = Product.apply(plan, x, u)
     scale, shift = (None, None) if psi.norm is None else psi.affine() or _of_batch(psi.norm, z)
-    return Rest.apply(layer, psi.activation is not None, bias, z, scale, shift, v, first * weights, *others)
+    return Rest.apply(plan, psi.activation is not None, bias, z, scale, shift, weights, v, *modes)
 
 
 def _of_batch(norm: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from hocp.conv.forms.views import Views
 from hocp.conv.kernels import native
-from hocp.conv.kernels.native import Layer, Psi
+from hocp.conv.kernels.native import Plan, Psi
 
 
 def _twin_gradients(
@@ -36,54 +36,48 @@ def _bias_gradient(grad: Tensor, needed: bool) -> Tensor | None:
 
 
 class Convolution(torch.autograd.Function):
-    """y of x, u, v, lambda and the factors of the modes; keeps these and, if asked, z.
-
-    Lambda goes into the taps of the first mode: to scale a factor of the channels would take far longer.
-    """
+    """y of x, lambda and the factors (v, u and those of the modes); keeps these and, if asked, z."""
 
     @staticmethod
-    def forward(ctx: Any, layer: Layer, keep: bool, bias: Tensor | None, *tensors: Tensor) -> Tensor:
-        x, u, v, weights, first, *others = tensors
-        y, z = native.forward(layer, x, u, v, [first * weights, *others], bias=bias, keep=keep)
-        ctx.layer = layer
+    def forward(ctx: Any, plan: Plan, keep: bool, bias: Tensor | None, *tensors: Tensor) -> Tensor:
+        x, weights, *factors = tensors
+        z = plan.new_z() if keep else None
+        ctx.plan = plan
         ctx.save_for_backward(z, *tensors)
-        return y
+        return native.forward(plan, x, weights, factors, bias, z)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         z, *tensors = ctx.saved_tensors
         needed = ctx.needs_input_grad[3:]
         if torch.is_grad_enabled():
-            grads = _twin_gradients(lambda *each: _convolution(ctx.layer, *each), tensors, grad, needed)
+            grads = _twin_gradients(lambda *each: _convolution(ctx.plan, *each), tensors, grad, needed)
         else:
-            x, u, v, weights, first, *others = tensors
-            factors = [first * weights, *others]
-            gradients = native.backward(ctx.layer, x, u, v, factors, z, grad, wants_x=needed[0])
-            of_x, of_u, of_v, of_first, *of_others = gradients
-            grads = (of_x, of_u, of_v, (of_first * first).sum(0), of_first * weights, *of_others)
+            x, weights, *factors = tensors
+            grads = native.backward(ctx.plan, x, weights, factors, z, grad, wants_x=needed[0])
         return None, None, _bias_gradient(grad, ctx.needs_input_grad[2]), *grads
 
 
-def _convolution(layer: Layer, x: Tensor, u: Tensor, v: Tensor, weights: Tensor, *factors: Tensor) -> Tensor:
+def _convolution(plan: Plan, x: Tensor, weights: Tensor, *factors: Tensor) -> Tensor:
     options = {"bias": None, "groups": 1, "psi": None}
-    return Views().compute(x, weights, (v, u, *factors), geometry=layer.geometry, **options)
+    return Views().compute(x, weights, factors, geometry=plan.geometry, **options)
 
 
 class Product(torch.autograd.Function):
     """z of x and u."""
 
     @staticmethod
-    def forward(ctx: Any, layer: Layer, x: Tensor, u: Tensor) -> Tensor:
-        ctx.layer = layer
+    def forward(ctx: Any, plan: Plan, x: Tensor, u: Tensor) -> Tensor:
+        ctx.plan = plan
         ctx.save_for_backward(x, u)
-        return native.product(layer, x, u)
+        return native.product(plan, x, u)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         tensors, needed = ctx.saved_tensors, ctx.needs_input_grad[1:]
         if torch.is_grad_enabled():
             return None, *_twin_gradients(lambda x, u: _product(x, u, grad.shape), tensors, grad, needed)
-        return None, *native.product_backward(ctx.layer, *tensors, grad, wants_x=needed[0])
+        return None, *native.product_backward(ctx.plan, *tensors, grad, wants_x=needed[0])
 
 
 def _product(x: Tensor, u: Tensor, shape: torch.Size) -> Tensor:
@@ -93,40 +87,42 @@ def _product(x: Tensor, u: Tensor, shape: torch.Size) -> Tensor:
 
 
 class Rest(torch.autograd.Function):
-    """y of z, scale, shift (both or none), v and the factors."""
+    """y of z, scale, shift (both or none), lambda, v and the factors of the modes."""
 
     @staticmethod
-    def forward(ctx: Any, layer: Layer, relu: bool, bias: Tensor | None, *tensors: Tensor | None) -> Tensor:
-        z, scale, shift, v, *factors = tensors
-        ctx.layer, ctx.relu = layer, relu
+    def forward(ctx: Any, plan: Plan, relu: bool, bias: Tensor | None, *tensors: Tensor | None) -> Tensor:
+        z, scale, shift, weights, v, *factors = tensors
+        ctx.plan, ctx.relu = plan, relu
         ctx.save_for_backward(*tensors)
-        return native.rest_forward(layer, z, v, factors, psi=Psi(scale, shift, relu), bias=bias)
+        psi = Psi(scale, shift, relu)
+        return native.rest_forward(plan, z, weights, v, factors, bias, psi=psi)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         tensors, needed = ctx.saved_tensors, ctx.needs_input_grad[3:]
         if torch.is_grad_enabled():
-            twin = lambda *each: _rest(ctx.layer, ctx.relu, *each)  # noqa: E731
+            twin = lambda *each: _rest(ctx.plan, ctx.relu, *each)  # noqa: E731
             grads = _twin_gradients(twin, tensors, grad, needed)
         else:
-            z, scale, shift, v, *factors = tensors
-            grads = native.rest_backward(ctx.layer, z, v, factors, grad, psi=Psi(scale, shift, ctx.relu))
+            z, scale, shift, weights, v, *factors = tensors
+            psi = Psi(scale, shift, ctx.relu)
+            grads = list(native.rest_backward(ctx.plan, z, weights, v, factors, grad, psi=psi))
             grads[1:3] = grads[1:3] if scale is not None else (None, None)
         return None, None, _bias_gradient(grad, ctx.needs_input_grad[2]), *grads
 
 
 def _rest(
-    layer: Layer,
+    plan: Plan,
     relu: bool,
     z: Tensor,
     scale: Tensor | None,
     shift: Tensor | None,
+    weights: Tensor,
     v: Tensor,
     *factors: Tensor,
 ) -> Tensor:
-    batch, _, *size = layer.shape
+    batch, _, *size = plan.shape
     z = z.transpose(0, 1).reshape(batch, *size, -1)[..., : v.shape[1]]
     z = z if scale is None else z * scale + shift
     z = (torch.relu(z) if relu else z).movedim(-1, 1)
-    one, rank = v.new_ones(v.shape[1]), v.shape[1]
-    return _convolution(layer, z, torch.eye(rank, dtype=v.dtype), v, one, *factors)
+    return _convolution(plan, z, weights, v, torch.eye(v.shape[1], dtype=v.dtype), *factors)

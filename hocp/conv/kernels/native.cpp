@@ -57,8 +57,8 @@ Index product_backward(const Problem& p, const T* x, const T* u, const T* grad_z
 
 // y from x; or from z where x is null; z is kept where it is given.
 template <typename T>
-Index forward(const Problem& p, const T* x, const T* u, const T* const* f, const T* v, const T* bias, const T* scale,
-              const T* shift, Index relu, T* y, T* z, char* memory) {
+Index forward(const Problem& p, const T* x, const T* u, const T* weights, const T* const* f, const T* v, const T* bias,
+              const T* scale, const T* shift, Index relu, T* y, T* z, char* memory) {
     constexpr int P = Vector<T>::panel;
     const Layer<T> l(p);
     const Index columns = (p.out_channels + P - 1) / P * P;
@@ -78,7 +78,7 @@ Index forward(const Problem& p, const T* x, const T* u, const T* const* f, const
     {
         Scratch mine{memory + before + omp_get_thread_num() * own_bytes};
         const Bands<T> own(mine, l, false);
-        taps.fill(l, f);
+        taps.fill(l, f, weights);
         psi.fill(p.rank, l.padded);
         if (x) pack_panels(u, p.in_channels, p.rank, first);
         pack_transposed(v, p.out_channels, p.rank, l.padded, last);
@@ -103,9 +103,9 @@ Index forward(const Problem& p, const T* x, const T* u, const T* const* f, const
 // Gradients of all that `forward` takes. Where x is null they end at z, and `grad_z` takes that of z; else z may
 // be null, and is computed once more.
 template <typename T>
-Index backward(const Problem& p, const T* x, const T* u, const T* const* f, const T* v, const T* scale, const T* shift,
-               Index relu, const T* z, const T* grad, T* grad_x, T* grad_u, T* const* grad_f, T* grad_v, T* grad_scale,
-               T* grad_shift, T* grad_z, char* memory) {
+Index backward(const Problem& p, const T* x, const T* u, const T* weights, const T* const* f, const T* v, const T* scale,
+               const T* shift, Index relu, const T* z, const T* grad, T* grad_x, T* grad_u, T* grad_weights,
+               T* const* grad_f, T* grad_v, T* grad_scale, T* grad_shift, T* grad_z, char* memory) {
     constexpr int P = Vector<T>::panel;
     const Layer<T> l(p);
     const Index C = x ? p.in_channels : 0, O = p.out_channels, C_padded = (C + P - 1) / P * P, O_padded = (O + P - 1) / P * P;
@@ -136,7 +136,7 @@ Index backward(const Problem& p, const T* x, const T* u, const T* const* f, cons
         const Bands<T> own(mine, l, true);
         T* channels = mine.take<T>(OUTER_DEPTH * std::max(C_padded, O_padded));
         clear(sums_u, sums_f + counts[2] - sums_u);
-        taps.fill(l, f);
+        taps.fill(l, f, weights);
         psi.fill(p.rank, l.padded);
         if (!z) pack_panels(u, C, p.rank, first);
         if (x) pack_transposed(u, C, p.rank, l.padded, first_transposed);
@@ -171,6 +171,13 @@ Index backward(const Problem& p, const T* x, const T* u, const T* const* f, cons
         const T* sum = sums_f;
         for (int m = 0; m < 5; sum += rows_of[m++] * P)
             if (grads[m]) unpack_sums(sum, p.batch, l.padded * all_taps, all_taps * P, rows_of[m], p.rank, grads[m]);
+        // Those of the height are of its taps times lambda.
+#pragma omp for schedule(static)
+        for (Index r = 0; r < p.rank; ++r) {
+            grad_weights[r] = 0;
+            for (Index at = r; at < l.h.taps * p.rank; at += p.rank)
+                grad_weights[r] += grad_f[1][at] * f[1][at], grad_f[1][at] *= weights[r];
+        }
     }
     return 0;
 }
@@ -188,17 +195,18 @@ extern "C" Index hocp_panel(Index bytes) { return 2 * VECTOR_BYTES / bytes; }
                                                T* grad_u, char* memory) {                                             \
         return product_backward(*p, x, u, grad_z, grad_x, grad_u, memory);                                            \
     }                                                                                                                 \
-    extern "C" Index hocp_forward_##T(const Problem* p, const T* x, const T* u, const T* const* f, const T* v,        \
-                                      const T* bias, const T* scale, const T* shift, Index relu, T* y, T* z,          \
-                                      char* memory) {                                                                 \
-        return forward(*p, x, u, f, v, bias, scale, shift, relu, y, z, memory);                                       \
+    extern "C" Index hocp_forward_##T(const Problem* p, const T* x, const T* u, const T* weights, const T* const* f,  \
+                                      const T* v, const T* bias, const T* scale, const T* shift, Index relu, T* y,    \
+                                      T* z, char* memory) {                                                           \
+        return forward(*p, x, u, weights, f, v, bias, scale, shift, relu, y, z, memory);                              \
     }                                                                                                                 \
-    extern "C" Index hocp_backward_##T(const Problem* p, const T* x, const T* u, const T* const* f, const T* v,       \
-                                       const T* scale, const T* shift, Index relu, const T* z, const T* grad,         \
-                                       T* grad_x, T* grad_u, T* const* grad_f, T* grad_v, T* grad_scale,              \
-                                       T* grad_shift, T* grad_z, char* memory) {                                      \
-        return backward(*p, x, u, f, v, scale, shift, relu, z, grad, grad_x, grad_u, grad_f, grad_v, grad_scale,      \
-                        grad_shift, grad_z, memory);                                                                  \
+    extern "C" Index hocp_backward_##T(const Problem* p, const T* x, const T* u, const T* weights,                    \
+                                       const T* const* f, const T* v, const T* scale, const T* shift, Index relu,     \
+                                       const T* z, const T* grad, T* grad_x, T* grad_u, T* grad_weights,              \
+                                       T* const* grad_f, T* grad_v, T* grad_scale, T* grad_shift, T* grad_z,          \
+                                       char* memory) {                                                                \
+        return backward(*p, x, u, weights, f, v, scale, shift, relu, z, grad, grad_x, grad_u, grad_weights, grad_f,   \
+                        grad_v, grad_scale, grad_shift, grad_z, memory);                                              \
     }
 
 EXPORT(float)

@@ -8,7 +8,8 @@
 
 namespace {
 
-// The taps of all modes, packed; for the backward pass also in reversed order.
+// The taps of all modes, packed; for the backward pass also in reversed order. Lambda goes into those of the height,
+// which every problem has: they are few numbers, where a factor of the channels has many.
 template <typename T>
 struct Taps {
     static constexpr int P = Vector<T>::panel;
@@ -19,14 +20,25 @@ struct Taps {
             for (T** part : {&forward[m], &reversed[m]}) *part = s.take<T>(l.padded * l.p.modes[m].taps);
     }
 
-    void fill(const Layer<T>& l, const T* const* f) {
+    void fill(const Layer<T>& l, const T* const* f, const T* weights) {
         for (int m = 0; m < 3; ++m) {
             if (!f[m]) continue;
             const Index taps = l.p.modes[m].taps;
             pack_panels(f[m], taps, l.p.rank, forward[m]);
+            if (m == 1) weigh(l, weights);
 #pragma omp for schedule(static)
             for (Index q = 0; q < l.panels * taps; ++q)
                 std::memcpy(reversed[m] + q * P, forward[m] + (q / taps * taps + taps - 1 - q % taps) * P, sizeof(T) * P);
+        }
+    }
+
+    void weigh(const Layer<T>& l, const T* weights) {
+        const Index taps = l.h.taps;
+#pragma omp for schedule(static)
+        for (Index panel = 0; panel < l.panels; ++panel) {
+            T lambda[P], *tap = forward[1] + panel * taps * P;
+            copy_panel(weights + panel * P, l.p.rank - panel * P, lambda);
+            for (Index i = 0; i < taps * P; ++i) tap[i] *= lambda[i % P];
         }
     }
 
