@@ -1,6 +1,7 @@
 """The compiled kernel against the dense convolution in float64, in every corner of its bands and panels."""
 
 from copy import deepcopy
+from itertools import product
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.nn import functional as F
 from hocp.conv import CPConv, Geometry
 from hocp.conv.forms import kruskal_kernel
 from hocp.conv.kernels import build, native
+from hocp.conv.kernels.plan import plan_of
 
 pytestmark = pytest.mark.skipif(build.unavailable() is not None, reason=str(build.unavailable()))
 
@@ -20,6 +22,10 @@ CONV = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 
 def numbers(*shape, seed):
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+def channels_last(x):
+    return x.movedim(1, -1).contiguous().movedim(-1, 1)
 
 
 def close(found, expected, tolerance=1e-10):
@@ -73,12 +79,13 @@ def test_output_and_gradients_equal_those_of_the_dense_convolution(problem):
     torch.set_num_threads(threads)
     try:
         with torch.no_grad():
-            plan = native.plan(x.shape, geometry, out_channels=t, rank=rank, dtype=x.dtype)
-            for keep in (True, False):
-                z = plan.new_z() if keep else None
-                y = native.forward(plan, x, weights, (v, u, *factors), bias, z)
+            plan = plan_of(x.shape, geometry, out_channels=t, rank=rank, dtype=x.dtype)
+            for keep, last, grad_last in product((True, False), repeat=3):
+                z, given = plan.new_z() if keep else None, channels_last(x) if last else x
+                y = native.forward(plan, given, weights, (v, u, *factors), bias, z)
                 assert close(y, dense.detach())
-                found = native.backward(plan, x, weights, (v, u, *factors), z, grad, wants_x=True)
+                behind = channels_last(grad) if grad_last else grad
+                found = native.backward(plan, given, weights, (v, u, *factors), z, behind, wants_x=True)
                 assert all(close(a, b) for a, b in zip(found, expected, strict=True))
     finally:
         torch.set_num_threads(before)

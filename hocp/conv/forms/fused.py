@@ -21,7 +21,7 @@ from hocp.conv.forms.views import Views
 from hocp.conv.geometry import Geometry
 from hocp.conv.kernels import build, native
 from hocp.conv.kernels.functions import Convolution, Product, Rest
-from hocp.conv.kernels.native import Plan
+from hocp.conv.kernels.plan import DTYPES, MODES, Plan, plan_of
 from hocp.conv.nd import is_channels_last
 
 
@@ -65,18 +65,16 @@ class Fused(Form):
     ) -> Computation:
         plan = _plan(x, weights, factors, bias=options["bias"], geometry=options["geometry"])
         if _learns(x, weights, *factors, options["bias"]):
-            compute = partial(_with_node, plan, keep=not recompute)
-        else:
-            compute = partial(native.forward, plan)
-        return compute if is_channels_last(x) else lambda *call: compute(*call).contiguous()
+            return partial(_with_node, plan, keep=not recompute)
+        return partial(native.forward, plan)
 
     def supports(self, call: Call) -> str | None:
         if call.device != "cpu":
             return "it runs on the processor only"
-        if call.dtype not in native.DTYPES:
+        if call.dtype not in DTYPES:
             return f"it knows float32 and float64, not {str(call.dtype).removeprefix('torch.')}"
-        if call.order > native.MODES:
-            return f"it knows orders 1 to {native.MODES}"
+        if call.order > MODES:
+            return f"it knows orders 1 to {MODES}"
         if call.groups > 1:
             return "it knows no groups"
         if call.geometry.padding_mode != "zeros":
@@ -86,7 +84,7 @@ class Fused(Form):
         return build.unavailable()
 
     def work(self, call: Call) -> Operations:
-        work = count(call, [tuple(range(call.order))], copies=not call.channels_last)
+        work = count(call, [tuple(range(call.order))])
         kept = call.positions_in * call.rank * call.dtype.itemsize if call.training else 0
         return replace(work, launches=3 if call.training else 2, saved=float(kept))
 
@@ -116,7 +114,7 @@ def _plan(
             f"lambda, factors and bias of a CP convolution are {found}; expected the shapes "
             f"{', '.join(map(str, expected))}, of {x.dtype} on {x.device} as the input"
         )
-    return native.plan(x.shape, geometry, out_channels=out_channels, rank=rank, dtype=x.dtype)
+    return plan_of(x.shape, geometry, out_channels=out_channels, rank=rank, dtype=x.dtype)
 
 
 def _convolve(
@@ -151,7 +149,8 @@ def _with_psi(
     v, u, *modes = factors
     z = Product.apply(plan, x, u)
     scale, shift = (None, None) if psi.norm is None else psi.affine() or _of_batch(psi.norm, z)
-    return Rest.apply(plan, psi.activation is not None, bias, z, scale, shift, weights, v, *modes)
+    relu, first = psi.activation is not None, not is_channels_last(x)
+    return Rest.apply(plan, relu, first, bias, z, scale, shift, weights, v, *modes)
 
 
 def _of_batch(norm: nn.Module, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,8 @@ from torch.nn import functional as F
 
 from hocp.conv.forms.views import Views
 from hocp.conv.kernels import native
-from hocp.conv.kernels.native import Plan, Psi
+from hocp.conv.kernels.native import Psi
+from hocp.conv.kernels.plan import Plan
 
 
 def _twin_gradients(
@@ -90,16 +91,18 @@ class Rest(torch.autograd.Function):
     """y of z, scale, shift (both or none), lambda, v and the factors of the modes."""
 
     @staticmethod
-    def forward(ctx: Any, plan: Plan, relu: bool, bias: Tensor | None, *tensors: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, plan: Plan, relu: bool, first: bool, bias: Tensor | None, *tensors: Tensor | None
+    ) -> Tensor:
         z, scale, shift, weights, v, *factors = tensors
         ctx.plan, ctx.relu = plan, relu
         ctx.save_for_backward(*tensors)
         psi = Psi(scale, shift, relu)
-        return native.rest_forward(plan, z, weights, v, factors, bias, psi=psi)
+        return native.rest_forward(plan, z, weights, v, factors, bias, psi=psi, first=first)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        tensors, needed = ctx.saved_tensors, ctx.needs_input_grad[3:]
+        tensors, needed = ctx.saved_tensors, ctx.needs_input_grad[4:]
         if torch.is_grad_enabled():
             twin = lambda *each: _rest(ctx.plan, ctx.relu, *each)  # noqa: E731
             grads = _twin_gradients(twin, tensors, grad, needed)
@@ -108,7 +111,7 @@ class Rest(torch.autograd.Function):
             psi = Psi(scale, shift, ctx.relu)
             grads = list(native.rest_backward(ctx.plan, z, weights, v, factors, grad, psi=psi))
             grads[1:3] = grads[1:3] if scale is not None else (None, None)
-        return None, None, _bias_gradient(grad, ctx.needs_input_grad[2]), *grads
+        return None, None, None, _bias_gradient(grad, ctx.needs_input_grad[3]), *grads
 
 
 def _rest(

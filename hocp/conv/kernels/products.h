@@ -2,6 +2,8 @@
 #pragma once
 #include <omp.h>
 
+#include <type_traits>
+
 #include "layer.h"
 
 namespace {
@@ -111,15 +113,102 @@ void pack_transposed(const T* matrix, Index rows, Index rank, Index padded, T* p
         }
 }
 
-// (positions, channels) -> (panels of channels, positions, panel). The columns of a plain matrix share few sets
-// of the first cache.
+// (lanes, lanes) transposed; rows of both sides stand `in_row` and `out_row` numbers apart.
 template <typename T>
-void pack_channels(const T* x, Index positions, Index channels, T* packed) {
-    constexpr int P = Vector<T>::panel;
-    for (Index n = 0; n < positions; ++n)
-        for (Index c = 0; c < channels; c += P)
-            copy_panel(x + n * channels + c, channels - c, packed + (c / P * positions + n) * P);
+inline void transpose_square(const T* in, Index in_row, T* out, Index out_row) {
+    using V = typename Vector<T>::type;
+    constexpr int L = Vector<T>::lanes;
+    V line[L];
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) line[i] = *(const V*)(in + i * in_row);
+#pragma GCC unroll 4
+    for (int step = 1; step < L; step *= 2) {  // the squares of that size beside the diagonal change places
+        decltype(V{} < V{}) upper, lower;
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i) upper[i] = i & step ? L + i - step : i, lower[i] = i & step ? L + i : i + step;
+#pragma GCC unroll 16
+        for (int i = 0; i < L; ++i)
+            if (!(i & step)) {
+                const V a = line[i], b = line[i + step];
+                line[i] = __builtin_shuffle(a, b, upper), line[i + step] = __builtin_shuffle(a, b, lower);
+            }
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) *(V*)(out + i * out_row) = line[i];
 }
+
+// x, y or the gradient of one: a row of channels for each position of all samples, in either memory format. Channels
+// last it is (rows, channels); channels first, where `plane` says how many positions a sample has, (samples, channels,
+// plane).
+template <typename T>
+struct Image {
+    using Number = std::remove_const_t<T>;
+    T* data;
+    Index channels, plane;
+
+    // What begins with the first row of a sample.
+    Image from(Index row) const { return {data + row * channels, channels, plane}; }
+
+    // For the part of each sample that has some of the rows [first, first + count): f(at, done, length), where `at` is
+    // its first row in the first channel, and `done` counts the rows before.
+    template <typename F>
+    void parts(Index first, Index count, F f) const {
+        for (Index done = 0, length; done < count; done += length) {
+            const Index sample = (first + done) / plane, n = (first + done) % plane;
+            length = std::min(plane - n, count - done);
+            f(data + sample * channels * plane + n, done, length);
+        }
+    }
+
+    // Rows [first, first + count) as (channels, count), of channels first.
+    void copy(Index first, Index count, Number* to) const {
+        parts(first, count, [&](T* at, Index done, Index length) {
+            for (Index c = 0; c < channels; ++c) std::memcpy(to + c * count + done, at + c * plane, sizeof(T) * length);
+        });
+    }
+
+    // Rows as the left side of a product: where they are, or copied to `own`.
+    Left left(Index first, Index count, Number* own, const Number** start) const {
+        if (!plane) return *start = data + first * channels, Left{channels, 1, 0, 1, channels};
+        copy(first, count, own);
+        return *start = own, Left{1, count, 0, 1, channels};
+    }
+
+    // Rows as the left side of a product that sums over them: panel by panel in `own`, zeros behind the last channel.
+    // The columns of a plain matrix share few sets of the first cache.
+    Left turned(Index first, Index count, Number* own) const {
+        constexpr int P = Vector<Number>::panel;
+        if (plane) {
+            const Index padded = (channels + P - 1) / P * P;
+            copy(first, count, own);
+            std::memset(own + channels * count, 0, sizeof(T) * (padded - channels) * count);
+            return {count, 1, 0, 1, count};
+        }
+        for (Index n = 0; n < count; ++n)
+            for (Index c = 0; c < channels; c += P)
+                copy_panel(data + (first + n) * channels + c, channels - c, own + (c / P * count + n) * P);
+        return {1, P, 0, 1, count};
+    }
+
+    // Take `width` channels from `channel` on of some rows from a block (count, panel).
+    void put(Index first, Index count, const T* block, Index channel, Index width) const {
+        constexpr int L = Vector<T>::lanes, P = Vector<T>::panel;
+        if (!plane) {
+            for (Index m = 0; m < count; ++m)
+                std::memcpy(data + (first + m) * channels + channel, block + m * P, sizeof(T) * width);
+            return;
+        }
+        parts(first, count, [&](T* at, Index done, Index length) {
+            T* to = at + channel * plane;
+            const T* rows = block + done * P;
+            const Index m_end = length / L * L, c_end = width / L * L;
+            for (Index m = 0; m < m_end; m += L)
+                for (Index c = 0; c < c_end; c += L) transpose_square(rows + m * P + c, P, to + c * plane + m, plane);
+            for (Index c = 0; c < width; ++c)
+                for (Index m = c < c_end ? m_end : 0; m < length; ++m) to[c * plane + m] = rows[m * P + c];
+        });
+    }
+};
 
 // How the threads share a product: pieces of so many rows and panels of the result, several for each thread. Few
 // rows are left together, since each block of rows reads the whole right side once more.
@@ -138,33 +227,35 @@ struct Pieces {
 // The three products with the channel factors --------------------------------------------------------------
 
 // z (panels, rows, panel) = x (rows, channels) matrix, the matrix as from `pack_panels`; panels of z stand `step`
-// numbers apart. The rows that the thread takes next are fetched meanwhile.
+// numbers apart. The rows that the thread takes next are fetched meanwhile. `own` takes ROW_BLOCK rows.
 template <typename T>
-void enter(Index rows, const T* x, Index channels, const T* packed, Index panels, T* z, Index step) {
+void enter(Index rows, const Image<const T>& x, const T* packed, Index panels, T* z, Index step, T* own) {
     constexpr int P = Vector<T>::panel;
-    const Left left{channels, 1, 0, 1, channels};
+    const Index channels = x.channels;
     const Pieces pieces(rows, panels);
 #pragma omp for schedule(dynamic)
     for (Index item = 0; item < pieces.count; ++item) {
         const Index first = item / pieces.chunks * pieces.block, begin = item % pieces.chunks * pieces.chunk;
         const Index end = std::min(begin + pieces.chunk, panels), height = std::min(pieces.block, rows - first);
         const Index next = (item + omp_get_num_threads()) / pieces.chunks * pieces.block;
-        const T* fetched = x + std::min(next, rows) * channels;
-        const T* last = next == first ? fetched : x + std::min(next + pieces.block, rows) * channels;
+        const T* fetched = x.data + std::min(next, rows) * channels;
+        const T* last = next == first || x.plane ? fetched : x.data + std::min(next + pieces.block, rows) * channels;
+        const T* start;
+        const Left left = x.left(first, height, own, &start);
         const Index part = (last - fetched) / (end - begin) + 1;  // with each panel
         for (Index p = begin; p < end; ++p) {
             for (const T* until = std::min(fetched + part, last); fetched < until; fetched += LINE / sizeof(T))
                 __builtin_prefetch(fetched);
-            product(height, x + first * channels, left, packed + p * channels * P, z + p * step + first * P, P,
-                    zeros<T>());
+            product(height, start, left, packed + p * channels * P, z + p * step + first * P, P, zeros<T>());
         }
     }
 }
 
 // out (rows, columns) = z matrix^T + bias, z as above, the matrix as from `pack_transposed`.
 template <typename T>
-void leave(Index rows, const T* z, Index step, Index panels, const T* packed, Index columns, const T* bias, T* out) {
+void leave(Index rows, const T* z, Index step, Index panels, const T* packed, const T* bias, const Image<T>& out) {
     constexpr int P = Vector<T>::panel;
+    const Index columns = out.channels;
     const Left left{P, 1, step, panels, P};
     const Pieces pieces(rows, (columns + P - 1) / P);
 #pragma omp for schedule(dynamic)
@@ -175,10 +266,10 @@ void leave(Index rows, const T* z, Index step, Index panels, const T* packed, In
             const Index width = std::min<Index>(P, columns - c);
             T start[P] = {}, spill[ROW_BLOCK * P];
             if (bias) std::memcpy(start, bias + c, sizeof(T) * width);
-            T* to = width == P ? out + first * columns + c : spill;
-            product(height, z + first * P, left, packed + c * panels * P, to, width == P ? columns : P, start);
-            for (Index m = 0; to == spill && m < height; ++m)
-                std::memcpy(out + (first + m) * columns + c, spill + m * P, sizeof(T) * width);
+            const bool whole = width == P && !out.plane;
+            T* to = whole ? out.data + first * columns + c : spill;
+            product(height, z + first * P, left, packed + c * panels * P, to, whole ? columns : P, start);
+            if (!whole) out.put(first, height, spill, c, width);
         }
     }
 }
@@ -189,22 +280,23 @@ struct Shares {
     Shares(Index panels, Index threads) : groups(std::min(panels, threads)), slices(std::max<Index>(threads / groups, 1)) {}
 };
 
-// sums (slices, panels, channels, panel) += x^T (channels, rows) z, for gradients of the channel factors.
+// sums (slices, panels, channels, panel) += x^T (channels, rows) z, for gradients of the channel factors. `own` takes
+// OUTER_DEPTH rows.
 template <typename T>
-void add_outer(Index rows, const T* x, Index channels, const T* z, Index step, Index panels, const Shares& shares,
-               T* packed, T* sums) {
+void add_outer(Index rows, const Image<const T>& x, const T* z, Index step, Index panels, const Shares& shares, T* own,
+               T* sums) {
     constexpr int P = Vector<T>::panel;
-    const Index padded = (channels + P - 1) / P * P;
+    const Index padded = (x.channels + P - 1) / P * P;
 #pragma omp for schedule(static)
     for (Index item = 0; item < shares.groups * shares.slices; ++item) {
         const Index group = item % shares.groups, slice = item / shares.groups;
         const Index end = rows * (slice + 1) / shares.slices;
         for (Index first = rows * slice / shares.slices, count; first < end; first += count) {
             count = std::min(OUTER_DEPTH, end - first);
-            pack_channels(x + first * channels, count, channels, packed);
+            const Left left = x.turned(first, count, own);
             for (Index p = panels * group / shares.groups; p < panels * (group + 1) / shares.groups; ++p)
                 for (Index c = 0; c < padded; c += P)
-                    product<T>(P, packed + c * count, {1, P, 0, 1, count}, z + p * step + first * P,
+                    product<T>(P, own + c * count, left, z + p * step + first * P,
                                sums + ((slice * panels + p) * padded + c) * P, P, nullptr);
         }
     }
