@@ -165,6 +165,19 @@ def test_tensors_that_do_not_belong_together_are_refused_before_their_numbers_ar
 
 
 @compiled
+@pytest.mark.parametrize("order", [1, 2])
+def test_memory_is_taken_on_the_processor_whatever_the_default_device(order):
+    layer = CPConv(4, 6, (3,) * order, rank=5, padding=1, implementation="fused", rank_activation="relu")
+    plain = CPConv(4, 6, (3,) * order, rank=5, padding=1, implementation="fused")
+    x = torch.randn(1, 4, *(23, 29)[:order])
+    for each in (layer, plain):
+        with torch.device("meta"):
+            found = [each(x) for _ in range(2)]
+            found[0].sum().backward()
+        torch.testing.assert_close(found, [each(x)] * 2)
+
+
+@compiled
 def test_a_bias_with_gaps_is_read_right():
     layer, x, bias = make(), numbers(2, 4, 5, 5), numbers(12)[::2]
     factors = list(layer.factors)

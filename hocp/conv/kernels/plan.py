@@ -70,7 +70,8 @@ class Plan:
         dtype: torch.dtype,
         threads: int,
     ) -> None:
-        self.shape, self.geometry, self._dtype = shape, geometry, dtype
+        self.shape, self.geometry = shape, geometry
+        self._like = {"dtype": dtype, "device": "cpu"}  # whatever torch's default device is
         batch, channels, *size = shape
         output_size = geometry.output_size(size)
         before = (pads[0] for pads in geometry.padding)
@@ -84,13 +85,11 @@ class Plan:
         )
         self._functions = {call: _function(name, dtype) for call, name in CALLS.items()}
         self._bytes: dict[str, int] = {}
-        self._ones = torch.ones(1, rank, dtype=dtype)
+        self._ones = torch.ones(1, rank, **self._like)
         panel = library().hocp_panel(dtype.itemsize)
         self._x_strides = _strides(channels, size)
-        self._y_shape, self._y_strides = (
-            (batch, out_channels, *output_size),
-            _strides(out_channels, output_size),
-        )
+        self._y_shape = (batch, out_channels, *output_size)
+        self._y_strides = _strides(out_channels, output_size)
         self._z_shape = (-(-rank // panel), batch * prod(size), panel)
 
     def run(self, call: str, *arguments: Any) -> None:
@@ -114,18 +113,18 @@ class Plan:
     def new_x(self, *, first: bool) -> Tensor:
         """Memory for a gradient of x, channels first or last."""
         if first:
-            return torch.empty(self.shape, dtype=self._dtype)
-        return torch.empty_strided(self.shape, self._x_strides, dtype=self._dtype)
+            return torch.empty(self.shape, **self._like)
+        return torch.empty_strided(self.shape, self._x_strides, **self._like)
 
     def new_y(self, *, first: bool) -> Tensor:
         """Memory for y, channels first or last."""
         if first:
-            return torch.empty(self._y_shape, dtype=self._dtype)
-        return torch.empty_strided(self._y_shape, self._y_strides, dtype=self._dtype)
+            return torch.empty(self._y_shape, **self._like)
+        return torch.empty_strided(self._y_shape, self._y_strides, **self._like)
 
     def new_z(self) -> Tensor:
         """Memory for z."""
-        return torch.empty(self._z_shape, dtype=self._dtype)
+        return torch.empty(self._z_shape, **self._like)
 
     def input(self, x: Tensor) -> tuple[Tensor, bool]:
         """x as the library reads it, and whether its channels come first in memory, not last."""
@@ -186,7 +185,7 @@ def _scratch(size: int) -> tuple[Tensor, int]:
     """
     held = getattr(_own, "scratch", None)
     if held is None or held[0].numel() < size + CACHE_LINE:
-        memory = torch.empty(size + CACHE_LINE, dtype=torch.uint8)
+        memory = torch.empty(size + CACHE_LINE, dtype=torch.uint8, device="cpu")
         held = memory, -(-memory.data_ptr() // CACHE_LINE) * CACHE_LINE
         if size <= KEPT_SCRATCH:
             _own.scratch = held
