@@ -161,7 +161,7 @@ def _dense(tensor: Tensor, channels_last: tuple[int, ...]) -> tuple[Tensor, bool
     if tensor.stride() == channels_last:
         return tensor, False
     if tensor.is_contiguous():
-        return tensor, True
+        return tensor, prod(tensor.shape[2:]) > 1  # of one position it is both: strides are those of the last
     if is_channels_last(tensor):
         return tensor.movedim(1, -1).contiguous(), False
     return tensor.contiguous(), True
