@@ -150,11 +150,13 @@ class CPConv(FactorizedConv):
         own = (weights, *factors) if bias is None else (weights, *factors, bias)
         how = (self.implementation, self.recompute, self.training, self.geometry)
         call = signature(x, *own, settings=how)
+        if call is None:
+            return super().forward(x)
         compute = self._prepared.get(call)
         if compute is not None:
             return compute(x, weights, factors, bias)
-        y = super().forward(x)
-        if call is not None and call not in self._prepared:
+        y = super().forward(x)  # which checks
+        if call not in self._prepared:
             self._prepared.keep(call, self._prepare(x))
         return y
 
