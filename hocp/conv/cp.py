@@ -157,14 +157,13 @@ class CPConv(FactorizedConv):
             return compute(x, weights, factors, bias)
         y = super().forward(x)  # which checks
         if call not in self._prepared:
-            self._prepared.keep(call, self._prepare(x))
+            self._prepared.keep(call, self._prepare(x, weights, factors))
         return y
 
-    def _prepare(self, x: Tensor) -> Computation | None:
+    def _prepare(self, x: Tensor, weights: Tensor, factors: Sequence[Tensor]) -> Computation | None:
         """How calls like this one are computed, if all of them are alike."""
         if x.dim() < self.order + 2 or 1 in x.shape[2:]:  # the gradient's memory format is then looked after
             return None
-        weights, factors = self.weights, _entries(self.factors)
         kept = self._is_constant(x, factors)
         form = form_for(self.implementation, x, weights, factors, kept=kept, **self._arguments())
         if form.name == "dense" and not self.training:  # its kernel is kept while nothing changes

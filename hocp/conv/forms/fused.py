@@ -47,18 +47,18 @@ class Fused(Form):
         if is_transformed():
             options = {"bias": bias, "geometry": geometry, "groups": groups, "psi": psi}
             return Views().compute(x, weights, factors, **options)
-        plan = _plan(x, weights, factors, bias=bias, geometry=geometry)
         if psi is not None:
-            return _with_psi(plan, x, weights, factors, bias=bias, psi=psi)
-        return _convolve(plan, x, weights, factors, bias, keep=True)
+            return _with_psi(x, weights, factors, bias=bias, geometry=geometry, psi=psi)
+        run = self.prepare(x, weights, factors, recompute=False, bias=bias, geometry=geometry)
+        return run(x, weights, factors, bias)
 
     def compute_keeping_input(
         self, x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, norm: nn.Module | None, **options: Any
     ) -> Tensor:
         if options["psi"] is not None:
             return super().compute_keeping_input(x, weights, factors, norm=norm, **options)
-        plan = _plan(x, weights, factors, bias=options["bias"], geometry=options["geometry"])
-        return _convolve(plan, x, weights, factors, options["bias"], keep=False)
+        run = self.prepare(x, weights, factors, recompute=True, **options)
+        return run(x, weights, factors, options["bias"])
 
     def prepare(
         self, x: Tensor, weights: Tensor, factors: Sequence[Tensor], *, recompute: bool, **options: Any
@@ -117,18 +117,10 @@ def _plan(
     return plan_of(x.shape, geometry, out_channels=out_channels, rank=rank, dtype=x.dtype)
 
 
-def _convolve(
-    plan: Plan, x: Tensor, weights: Tensor, factors: Sequence[Tensor], bias: Tensor | None, *, keep: bool
-) -> Tensor:
-    """With a node in the graph where one is wanted, which keeps z for the backward pass if asked."""
-    if _learns(x, weights, *factors, bias):
-        return _with_node(plan, x, weights, factors, bias, keep=keep)
-    return native.forward(plan, x, weights, factors, bias)
-
-
 def _with_node(
     plan: Plan, x: Tensor, weights: Tensor, factors: Sequence[Tensor], bias: Tensor | None, *, keep: bool
 ) -> Tensor:
+    """With a node in the graph, which keeps z for the backward pass if asked."""
     return Convolution.apply(plan, keep, bias, x, weights, *factors)
 
 
@@ -137,16 +129,16 @@ def _learns(*tensors: Tensor | None) -> bool:
 
 
 def _with_psi(
-    plan: Plan,
     x: Tensor,
     weights: Tensor,
     factors: Sequence[Tensor],
     *,
     bias: Tensor | None,
+    geometry: Geometry,
     psi: RankSpace,
 ) -> Tensor:
     """The norm is one scale and shift a component, which the second call applies as it reads z."""
-    v, u, *modes = factors
+    plan, (v, u, *modes) = _plan(x, weights, factors, bias=bias, geometry=geometry), factors
     z = Product.apply(plan, x, u)
     scale, shift = (None, None) if psi.norm is None else psi.affine() or _of_batch(psi.norm, z)
     relu, first = psi.activation is not None, not is_channels_last(x)

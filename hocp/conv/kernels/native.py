@@ -9,8 +9,8 @@ last and order 2 the last two; K0, ... taps.
     z        (panels, B D H W, P)   first product in panels of P components, the last filled up with zeros
     y        (B, T, D', H', W')     in the memory format of x
 
-Nothing here records a graph or checks its arguments: all tensors are on the processor, of one dtype of
-`DTYPES` and of the shapes that their plan was made for.
+Nothing here records a graph or checks its arguments: all tensors are on the processor, and of the
+dtype and the shapes that their plan was made for.
 """
 
 from __future__ import annotations

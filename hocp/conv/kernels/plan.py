@@ -128,20 +128,18 @@ class Plan:
 
     def input(self, x: Tensor) -> tuple[Tensor, bool]:
         """x as the library reads it, and whether its channels come first in memory, not last."""
-        return _dense(x, self._x_strides)
+        return _without_gaps(x, self._x_strides)
 
     def output(self, grad: Tensor) -> tuple[Tensor, bool]:
         """The same of the gradient of y."""
-        return _dense(grad, self._y_strides)
+        return _without_gaps(grad, self._y_strides)
 
     def modes(self, factors: list[Tensor]) -> list[Tensor]:
         """The factors of the modes; the library has always a height: of one row for order 1."""
         return factors if len(factors) > 1 else [self._ones, *factors]
 
 
-@lru_cache(maxsize=1024)
-def _plan(*what: Any) -> Plan:
-    return Plan(*what)
+_plan = lru_cache(maxsize=1024)(Plan)
 
 
 def plan_of(
@@ -156,7 +154,7 @@ def _strides(channels: int, size: Sequence[int]) -> tuple[int, ...]:
     return (channels * prod(size), 1, *(channels * prod(size[mode + 1 :]) for mode in range(len(size))))
 
 
-def _dense(tensor: Tensor, channels_last: tuple[int, ...]) -> tuple[Tensor, bool]:
+def _without_gaps(tensor: Tensor, channels_last: tuple[int, ...]) -> tuple[Tensor, bool]:
     """With nothing between its numbers in memory, and whether the channels come first."""
     if tensor.stride() == channels_last:
         return tensor, False
