@@ -94,19 +94,19 @@ def _panel(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
                       ms=5.5, lw=0.6, elinewidth=0.8, label=f"{side}:{call}")  # fmt: skip
         if side == "hocp auto":
             _ranks(axes, points, cost)
-    axes.margins(0.16)
+    axes.margins(0.2, 0.16)
     axes.grid()
     style.log_axis(axes.xaxis, *axes.get_xlim(), EngFormatter(sep=" "))
     style.log_axis(axes.yaxis, *axes.get_ylim())
 
 
 def _ranks(axes: Axes, points: pd.DataFrame, cost: str) -> None:
-    """Rank beside each point of ours: under the cheapest, which has nothing below it, over the others."""
+    """Rank under each point of ours: of the cheapest in the middle, of others right, where no line goes."""
     for place, row in enumerate(points.itertuples()):
         name, colour = label("ranks", row.rank_of).name, label("peers", row.side).colour
-        axes.annotate(name, (getattr(row, cost), row.time), (0, 5 if place else -5), fontsize=6.5,
-                      color=colour, textcoords="offset points", ha="center",
-                      va="bottom" if place else "top")  # fmt: skip
+        axes.annotate(name, (getattr(row, cost), row.time), (5 if place else 0, -5), fontsize=6.5,
+                      color=colour, textcoords="offset points", ha="left" if place else "center",
+                      va="top")  # fmt: skip
 
 
 def _legend(figure: Figure, networks: pd.DataFrame) -> None:

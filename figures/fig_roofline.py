@@ -20,10 +20,10 @@ from figures.speed import Condition, Limits
 ORDERS = (2, 3)
 #: Whose share of the roofline stands beside the point.
 MARKED = ("dense", "tltorch factorized", "hocp auto")
-#: Distance on the logarithmic axis below which two columns are one to the eye.
-SAME = 0.05
-#: These compute more than the multiply-adds of their formula, which alone are counted.
-LEFT_OUT = ("tltorch reconstructed", "hocp auto recompute")
+#: Distances on the logarithmic axis: below it two columns are one to the eye; no room for a number between.
+SAME, NEAR = 0.05, 0.4
+#: These compute more than the multiply-adds of their formula, which alone are counted, or another layer.
+LEFT_OUT = ("tltorch reconstructed", "hocp auto recompute", *speed.PRODUCTS)
 
 
 def read(path: str | Path) -> tuple[pd.DataFrame, Condition, Limits]:
@@ -53,7 +53,7 @@ def draw(rows: pd.DataFrame, condition: Condition, limits: Limits) -> Figure:
     points = rows.assign(intensity=2 * rows["macs"] / rows["bytes"])
     for name, column in (("gflops", "median_ms"), ("low", "q75_ms"), ("high", "q25_ms")):
         points[name] = 2e-6 * rows["macs"] / rows[column]
-    figure = style.new_figure(style.PAGE, 3.1)
+    figure = style.new_figure(style.PAGE, 3.5)
     grid = figure.subplots(1, len(ORDERS), sharex=True, sharey=True)
     for axes, order in zip(grid, ORDERS, strict=True):
         _frame(axes, points, limits)
@@ -69,7 +69,7 @@ def draw(rows: pd.DataFrame, condition: Condition, limits: Limits) -> Figure:
 def _frame(axes: Axes, points: pd.DataFrame, limits: Limits) -> None:
     """Logarithmic axes and what bandwidth and peak allow in them."""
     ridge = limits.peak / limits.copy
-    low, high = ridge / 3, 1.7 * points["intensity"].max()
+    low, high = ridge / 1.7, 1.7 * points["intensity"].max()
     axes.set(
         xscale="log", yscale="log", xlim=(low, high), ylim=(points["low"].min() / 1.5, 1.4 * limits.peak)
     )
@@ -104,21 +104,15 @@ def size(channels: float) -> float:
 
 
 def _shares(axes: Axes, points: pd.DataFrame, peer: str) -> None:
-    """Share of the roofline beside each point, on the side where its nearest neighbour is not."""
-    places, heights = np.log(points["intensity"].to_numpy()), points["gflops"].to_numpy()
-    gaps = np.concatenate([[np.inf], np.diff(places), [np.inf]])
-    for here, row in enumerate(points.itertuples()):
-        before, after = gaps[here], gaps[here + 1]
-        near = here if len(points) == 1 else here - 1 if before < after else here + 1
-        upper = heights[here] >= heights[near]
-        if peer == "dense":  # these stand in a row
-            shift, ha, va = (0, 6 if upper else -6), "center", "bottom" if upper else "top"
-        else:  # and these in columns, some of them in one
-            right = SAME < before < after
-            va = "center" if min(before, after) > SAME else "bottom" if upper else "top"
-            shift, ha = ((5, 0), "left") if right else ((-5, 0), "right")
-        axes.annotate(f"{row.roof_ms / row.median_ms:.2f}", (row.intensity, row.gflops), shift, ha=ha, va=va,
-                      textcoords="offset points", fontsize=6.5, color=label("peers", peer).colour, zorder=2,
+    """Shares of the roofline left of their points, right of them where another stands there."""
+    gaps = np.diff(np.log(points["intensity"]), prepend=-np.inf)
+    for _, column in points.assign(gap=gaps).groupby((gaps > SAME).cumsum()):
+        shift, ha = ((5, 0), "left") if column["gap"].iloc[0] < NEAR else ((-5, 0), "right")
+        column = column.sort_values("gflops", ascending=False)
+        shares = "\n".join(f"{share:.2f}" for share in column["roof_ms"] / column["median_ms"])
+        middle = column["intensity"].mean(), np.exp(np.log(column["gflops"]).mean())
+        axes.annotate(shares, middle, shift, ha=ha, va="center", textcoords="offset points", fontsize=6.5,
+                      color=label("peers", peer).colour, zorder=2, linespacing=0.95,
                       path_effects=[withStroke(linewidth=1.5, foreground=style.PAPER)])  # fmt: skip
 
 

@@ -36,10 +36,11 @@ def quicker(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequen
     saved = theirs["macs"] / mine["macs"]
     words = f"{saved:.1f} times fewer multiply-adds, at {value.value / saved:.2f} of their rate"
     share = speed.roof_fraction(mine).value
-    return Finding(value, share, "" if isnan(saved) else words, _bound(rows, mine, theirs))
+    bounds = [_outside(rows, mine, theirs), _products(rows, mine, value.value)]
+    return Finding(value, share, "" if isnan(saved) else words, "; ".join(filter(None, bounds)))
 
 
-def _bound(rows: pd.DataFrame, mine: pd.Series, theirs: pd.Series) -> str:
+def _outside(rows: pd.DataFrame, mine: pd.Series, theirs: pd.Series) -> str:
     """Of a network: what of our time passes outside its layers, and the ratio with these at the roof."""
     rest = speed.fastest(rows, REST)
     if rest is None or isnan(mine["roof_ms"]):
@@ -49,6 +50,15 @@ def _bound(rows: pd.DataFrame, mine: pd.Series, theirs: pd.Series) -> str:
     return (
         f"{100 * outside:.0f} % of its time passes outside the layers; with these at the roofline {most:.1f}"
     )
+
+
+def _products(rows: pd.DataFrame, mine: pd.Series, value: float) -> str:
+    """What the value would be if ours took the time that torch takes for its two matrix products alone."""
+    alone = speed.fastest(rows, speed.PRODUCTS)
+    if alone is None:
+        return ""
+    value *= mine["median_ms"] / alone["median_ms"]
+    return f"torch's two matrix products alone give {value:.{2 if value < 2 else 1}f}"
 
 
 def slower(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
@@ -64,14 +74,16 @@ def slower(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequenc
 
 
 def roofline(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
-    """Our share of the roofline; noted is the highest that any form of ours has."""
+    """Our share of the roofline; noted are the highest of our forms and that of the products alone."""
     mine = speed.fastest(rows.dropna(subset=["roof_ms"]), ours)
     if mine is None:
         return None
+    value = speed.roof_fraction(mine)
     forms = rows[rows["peer"].str.startswith("hocp ")]
     best = speed.fastest(forms, forms["peer"].unique())
-    share = speed.roof_fraction(best).value
-    return Finding(speed.roof_fraction(mine), note=f"best form: {best['peer']} with {share:.2f}")
+    notes = [f"best form: {best['peer']} with {speed.roof_fraction(best).value:.2f}"]
+    notes.append(_products(rows, mine, value.value))
+    return Finding(value, note="; ".join(filter(None, notes)))
 
 
 def kept(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:

@@ -18,6 +18,7 @@ RUN = ("device", "processor", "torch", "commit")
 ALIKE = (*record.SPEED_ALIKE, "commit")
 OURS = ("hocp auto",)
 TLTORCH = ("tltorch factorized", "tltorch mobilenet", "tltorch reconstructed")
+PRODUCTS = ("products conv", "products linear")
 NUMBERS = (
     "order", "batch", "channels", "rank", "threads", "rounds", "median_ms", "q25_ms", "q75_ms", "parameters",
     "macs", "bytes", "saved_bytes", "peak_bytes", "roof_ms", "error",

@@ -8,6 +8,11 @@ SPREAD = (
     "In brackets the spread: the lower quartile of one timing over the upper quartile of the other, and the "
     "reverse. Everyone is taken in the faster of the memory layouts that were timed."
 )
+PRODUCTS = (
+    "Two products alone: the same layers without their 1-D convolutions, each two matrix products by torch "
+    "(convolutions of one tap or linear maps, whichever are faster); 1 means that ours computes its "
+    "convolutions in no additional time."
+)
 
 
 def machine(rows: pd.DataFrame) -> str:

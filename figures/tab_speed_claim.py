@@ -23,7 +23,7 @@ LINES = {
     "ResNet-18": ("networks", 2),
 }
 #: Who is compared with -> peers, of which the fastest counts.
-AGAINST = {"dense": ["dense"], "TensorLy-Torch": speed.TLTORCH}
+AGAINST = {"dense": ["dense"], "TensorLy-Torch": speed.TLTORCH, "two products alone": speed.PRODUCTS}
 #: Column -> what it is called for layers and for networks.
 CALLS = {"inference": ("forward", "inference"), "training": ("forward + backward", "training step")}
 RANK_OF = "C"
@@ -88,6 +88,8 @@ def claim(rows: pd.DataFrame) -> Block:
     found = list(compare(rows))
     body = [_line([row for row in found if row["line"] == name]) for name in LINES]
     notes = [f"{speed_notes.machine(rows)} {speed.condition(rows)}. {speed_notes.SPREAD}"]
+    if rows["peer"].isin(speed.PRODUCTS).any():
+        notes.append(speed_notes.PRODUCTS)
     return Block(title="Times quicker than dense layers and TensorLy-Torch's", columns=columns, rows=body,
                  notes=notes)  # fmt: skip
 

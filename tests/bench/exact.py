@@ -44,7 +44,7 @@ def _expected(name: str, case: LayerCase) -> tuple[Tensor, ...]:
     """Output, input gradient, parameter gradients, by a dense convolution with the full kernel."""
     layer = peers.build(name, case).double()
     parameters = list(layer.parameters())
-    full = peers.kernel(name, layer)
+    full = peers.kernel(name, layer, case.order)
     example = prepare(nn.Identity(), case.input_shape, "contiguous", layer=True)
     x = example.x[:1].double().requires_grad_()
     y = _CONVOLVE[case.order](x, full.detach(), padding=1)

@@ -16,7 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from hocp import networks
 from hocp.conv import CPConv
-from tests.bench import peers
+from tests.bench import peers, products
 from tests.bench.calls import TRAINS, Subject, prepare
 from tests.bench.cases import NetworkCase
 from tests.bench.exact import relative
@@ -37,7 +37,8 @@ def outsiders(case: NetworkCase) -> list[Peer]:
         return dense + [Peer("tucker")] * (case.order == 2)
     pairs = [Peer("r2plus1d", layout) for layout in peers.LAYOUTS] * (case.order == 3)
     theirs = [Peer(f"tltorch {name}") for name in peers.TLTORCH]
-    return [*dense, *pairs, *theirs, Peer("tltorch factorized", "channels_last"), Peer(REST)]
+    bounds = [Peer(REST), *(Peer(name) for name in products.NAMES)]
+    return [*dense, *pairs, *theirs, Peer("tltorch factorized", "channels_last"), *bounds]
 
 
 def build(name: str, case: NetworkCase) -> nn.Module:
@@ -69,6 +70,9 @@ def _swapped(network: nn.Module, name: str, theirs: str | None) -> nn.Module:
 def _other(conv: nn.Module, name: str, theirs: str | None) -> nn.Module:
     if name == REST:
         return Given(conv)
+    if name in products.NAMES:
+        channels = conv.in_channels, conv.out_channels
+        return products.build(name, channels, rank=max(channels), stride=conv.stride)
     ours = _like(conv, **peers.how(name))
     return ours if theirs is None else peers.as_tltorch(ours, theirs)
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from hocp.conv import CPConv, Geometry, TuckerConv, cp_cost, dense_cost, tucker_cost
+from tests.bench import products
 from tests.bench.cases import Case, LayerCase
 
 CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -37,7 +38,12 @@ def outsiders(case: Case) -> list[Peer]:
     for name in others:
         suits = "channels_last" if name == "tucker" else "contiguous"
         peers += [Peer(name, layout) for layout in LAYOUTS if case.thorough or layout == suits]
-    return peers
+    return peers + (bounds() if case.rank_of == "C" else [])
+
+
+def bounds() -> list[Peer]:
+    """Two matrix products in every layout that suits them: no others, but what bounds a CP layer."""
+    return [Peer(name, layout) for name in products.NAMES for layout in LAYOUTS[name == "products linear" :]]
 
 
 def build(name: str, case: LayerCase) -> nn.Module:
@@ -53,6 +59,8 @@ def build(name: str, case: LayerCase) -> nn.Module:
         ))  # fmt: skip
     if name == "tucker":
         return TuckerConv(channels, channels, kernel, rank=tucker_rank(case), padding=1)
+    if name in products.NAMES:
+        return products.build(name, (channels, channels), rank=case.rank, stride=(1,) * case.order)
     ours = CPConv(channels, channels, kernel, rank=case.rank, padding=1, **how(name))
     return as_tltorch(ours, name.removeprefix("tltorch ")) if name.startswith("tltorch") else ours
 
@@ -78,13 +86,16 @@ def as_tltorch(ours: CPConv, implementation: str) -> nn.Module:
     return layer
 
 
-def kernel(name: str, layer: nn.Module) -> Tensor:
+def kernel(name: str, layer: nn.Module, order: int) -> Tensor:
     """The full kernel of a layer, (C, C, 3, ...), differentiable; of a pair, that of both together."""
     if name == "dense":
         return layer.weight
     if name == "r2plus1d":
         space, time = (conv.weight for conv in layer)
         return torch.einsum("tmi,mcjk->tcijk", time[..., 0, 0], space[:, :, 0])
+    if name in products.NAMES:  # in the middle of 3 taps a mode, the others 0
+        weight = products.weight(layer)
+        return nn.functional.pad(weight[(..., *[None] * order)], (1, 1) * order)
     return layer.weight.to_tensor() if name.startswith("tltorch") else layer.to_kernel()
 
 
@@ -99,6 +110,8 @@ def macs(name: str, case: LayerCase) -> int:
         )
     if name == "tucker":
         return case.batch * tucker_cost(*channels, case.geometry, case.size, rank=tucker_rank(case)).macs
+    if name in products.NAMES:
+        return 2 * case.batch * prod(case.size) * case.channels * case.rank
     return case.batch * cp_cost(*channels, case.geometry, case.size, rank=case.rank).macs
 
 

@@ -46,3 +46,12 @@ def test_what_was_not_timed_has_its_reason(tmp_path):
     row = found["2-D layers of a ResNet-18", "inference", "TensorLy-Torch"]
     assert (row["times_quicker"], row["reason"]) == ("", "not run: no timing of both")
     assert found["2-D layers of a ResNet-18", "inference", "dense"]["reason"] == ""
+
+
+def test_products_of_torch_count_by_the_faster(tmp_path):
+    ours = layer(2, 64, 14, "C", "forward", "hocp auto") | {"median_ms": 8.0}
+    found = [ours, ours | {"peer": "products conv", "median_ms": 10.0},
+             ours | {"peer": "products linear", "median_ms": 6.0}]  # fmt: skip
+    row = make(tmp_path, found)["2-D layers of a ResNet-18", "inference", "two products alone"]
+    assert float(row["times_quicker"]) == pytest.approx(6 / 8)
+    assert "1 means that ours computes its convolutions" in (tmp_path / "tab_speed_claim.md").read_text()

@@ -1,0 +1,45 @@
+"""A CP layer without its 1-D convolutions: two matrix products by torch, which bound what a layer can reach.
+
+Shapes: B batch, C_in and C_out channels, R rank; spatial sizes time first.
+    x   (B, C_in, D0, ...)
+    y   (B, C_out, E0, ...)
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+#: Both ways in which torch has such a product: a convolution of one tap (oneDNN) and a linear map (MKL).
+NAMES = ("products conv", "products linear")
+_CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
+
+
+def build(name: str, channels: tuple[int, int], *, rank: int, stride: tuple[int, ...]) -> nn.Module:
+    """The products of a layer with these (C_in, C_out); its stride falls between them, as in the layer."""
+    if name == "products linear":
+        return Linears(*channels, rank, stride)
+    conv = _CONVOLUTIONS[len(stride)]
+    return nn.Sequential(
+        conv(channels[0], rank, 1, bias=False), conv(rank, channels[1], 1, stride=stride, bias=False)
+    )
+
+
+class Linears(nn.Module):
+    """x -> R components -> C_out channels at every position of the output, channels last in memory."""
+
+    def __init__(self, in_channels: int, out_channels: int, rank: int, stride: tuple[int, ...]):
+        super().__init__()
+        self.first = nn.Linear(in_channels, rank, bias=False)
+        self.last = nn.Linear(rank, out_channels, bias=False)
+        self._steps = tuple(slice(None, None, step) for step in stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """As a product over all positions at once."""
+        ranks = self.first(x.movedim(1, -1))
+        return self.last(ranks[:, *self._steps]).movedim(-1, 1)
+
+
+def weight(layer: nn.Module) -> Tensor:
+    """(C_out, C_in): the product of both, differentiable."""
+    first, last = (each.weight.flatten(1) for each in layer.children())
+    return last @ first
