@@ -1,4 +1,4 @@
-"""What a target of speed may ask of the timings of one case: four measures, each with what bounds it."""
+"""What a target of speed may ask of the timings of one case: six measures, each with what bounds it."""
 
 from collections.abc import Callable, Iterable, Sequence
 from math import isnan, nan, prod
@@ -14,17 +14,12 @@ ITEM_BYTES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
 
 
 class Finding(NamedTuple):
-    """A value, our share of the roofline at it (NaN: no roof), what it comes from, what bounds it.
-
-    ``choice`` is the time of the form that 'auto' took over the best's, where each was timed by its own name:
-    one where it took the best, of which the value then holds two timings.
-    """
+    """A value, our share of the roofline at it (NaN: no roof), what it comes from, what bounds it."""
 
     value: Ratio
     share: float = nan
     note: str = ""
     bound: str = ""
-    choice: float = nan
 
 
 def quicker(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
@@ -67,10 +62,20 @@ def slower(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequenc
     if value is None:
         return None
     mine, best = speed.fastest(rows, ours), speed.fastest(rows, against)
-    took = f"took {mine['form']}, " if mine["form"] else ""
-    taken = speed.fastest(rows, [f"hocp {mine['form']}"])
-    choice = nan if taken is None else taken["median_ms"] / best["median_ms"]
-    return Finding(value, note=f"{case}: {took}best was {best['peer']}", choice=choice)
+    took = mine["form"] or mine["peer"].removeprefix("hocp ")
+    return Finding(value, note=f"{case}: took {took}, best was {best['peer']}")
+
+
+def chosen(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
+    """The same of the form that ours took, as timed under its own name: 1 where it is the best."""
+    mine = speed.fastest(rows, ours)
+    return None if mine is None else slower(case, rows, [f"hocp {mine['form']}"], against)
+
+
+def choosing(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
+    """Our time over that of the same form under its own name."""
+    mine = speed.fastest(rows, ours)
+    return None if mine is None else slower(case, rows, ours, [f"hocp {mine['form']}"])
 
 
 def roofline(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
@@ -97,12 +102,8 @@ def kept(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[
 
 
 def worst(findings: Sequence[Finding], *, highest: bool) -> Finding:
-    """The finding of the highest or lowest value; noted is the worst choice of a form among all of them."""
-    found = (max if highest else min)(findings, key=lambda finding: finding.value.value)
-    choices = [finding.choice for finding in findings if not isnan(finding.choice)]
-    if not choices:
-        return found
-    return found._replace(note=f"{found.note}; forms taken, by their own timings: at most {max(choices):.2f}")
+    """The finding of the highest or lowest value."""
+    return (max if highest else min)(findings, key=lambda finding: finding.value.value)
 
 
 def geometric_mean(findings: Iterable[Finding]) -> Finding:
@@ -116,6 +117,8 @@ Measure = Callable[[Case, pd.DataFrame, Sequence[str], Sequence[str]], Finding |
 MEASURES: dict[str, Measure] = {
     "times quicker": quicker,
     "times slower": slower,
+    "times slower, of the form taken": chosen,
+    "times slower than the form taken": choosing,
     "share of the roofline": roofline,
     "activations kept": kept,
 }

@@ -139,7 +139,7 @@ EFFORT = {
     "smoke": Effort(2, 0.005, 1, 3),
     "demo": Effort(3, 0.02, 1),
     "gate": Effort(5, 0.1, 2),
-    "full": Effort(3, 0.1, 1),
+    "full": Effort(5, 0.1, 1),
 }
 _STAGES = ((64, 56), (128, 28), (256, 14), (512, 7))
 

@@ -132,21 +132,25 @@ def test_the_worst_of_all_ranks_names_its_place(tmp_path):
               slowed(layer(*STAGE, "6C", "forward", "hocp views"), 0.5, peer="hocp dense")]  # fmt: skip
     row = line(make(tmp_path, found), "Form chosen", "forward")
     assert (row["value"], row["verdict"]) == ("2", "missed")
-    place = "3-D, 64 channels, 8 x 56 x 56, batch 2, R = 6C: took views, best was hocp dense"
-    assert row["reason"] == f"{place}; forms taken, by their own timings: at most 1.00"
+    assert row["reason"] == "3-D, 64 channels, 8 x 56 x 56, batch 2, R = 6C: took views, best was hocp dense"
 
 
 def test_a_form_that_is_timed_twice_is_told_from_a_wrong_choice(tmp_path):
     """At rank C 'auto' took the best form, whose own timing is quicker; at 6C one 1.1 times slower."""
     best = layer(*STAGE, "C", "forward", "hocp views")
     other = layer(*STAGE, "6C", "forward", "hocp views")
-    found = [slowed(best, 1.3, peer="hocp auto"), best, slowed(other, 1.05, peer="hocp auto"),
-             slowed(other, 1.1), slowed(other, 1, peer="hocp dense")]  # fmt: skip
-    row = line(make(tmp_path, [{**each, "form": "views"} for each in found]), "Form chosen", "forward")
+    found = [slowed(best, 1.3, peer="hocp auto", form="views"), best,
+             slowed(other, 1.05, peer="hocp auto", form="views"), slowed(other, 1.1),
+             slowed(other, 1, peer="hocp dense")]  # fmt: skip
+    made = make(tmp_path, found)
+    row = line(made, "Form chosen", "forward")
     assert (row["value"], row["verdict"]) == ("1.3", "missed")
-    assert row["reason"].endswith(
-        "took views, best was hocp views; forms taken, by their own timings: at most 1.10"
-    )
+    assert row["reason"].endswith("R = C: took views, best was hocp views")
+    row = line(made, "Form chosen", "the form taken, forward")
+    assert (row["value"], row["verdict"]) == ("1.1", "missed, within the spread")
+    assert row["reason"].endswith("R = 6C: took views, best was hocp dense")
+    row = line(made, "Form chosen", "choosing, mean of all, forward")
+    assert float(row["value"]) == pytest.approx((1.3 * 1.05 / 1.1) ** 0.5, rel=1e-5)
 
 
 def test_a_gpu_is_judged_in_every_number_format(tmp_path):
@@ -170,7 +174,7 @@ def test_targets_are_those_of_the_issue():
             5, 3.3, 2, 1.9, 6, 3.5, 2.3, 2.3, 2, 2, 9, 10, 10.5, 12, 10, 11, 11, 15, 2, 1.05, 1, 1.15,
         ],
         "2-D layers at rank C": [2, 1.6, 1.7, 1.8, 3.6, 3.8, 4.6, 4.6],
-        "Form chosen by shape": [1.05, 1.05],
+        "Form chosen by shape": [1.05] * 6,
         "Layers at rank C": [0.8] * 8,
         "R3D-18 with layers swapped at rank C": [6, 8, 2.5, 3],
         "ResNet-18 with layers swapped at rank C": [2.8, 3],
