@@ -101,12 +101,12 @@ def _panel(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
 
 
 def _ranks(axes: Axes, points: pd.DataFrame, cost: str) -> None:
-    """Rank under each point of ours: of the cheapest in the middle, of others right, where no line goes."""
+    """Rank beside each point of ours, where no line goes: left of the cheapest, right under the others."""
     for place, row in enumerate(points.itertuples()):
         name, colour = label("ranks", row.rank_of).name, label("peers", row.side).colour
-        axes.annotate(name, (getattr(row, cost), row.time), (5 if place else 0, -5), fontsize=6.5,
-                      color=colour, textcoords="offset points", ha="left" if place else "center",
-                      va="top")  # fmt: skip
+        shift, ha, va = ((5, -5), "left", "top") if place else ((-6, 0), "right", "center")
+        axes.annotate(name, (getattr(row, cost), row.time), shift, fontsize=6.5, color=colour,
+                      textcoords="offset points", ha=ha, va=va)  # fmt: skip
 
 
 def _legend(figure: Figure, networks: pd.DataFrame) -> None:
