@@ -83,13 +83,14 @@ def test_speed_is_that_of_the_timings(tmp_path, tables):
     timings = write_speed(tmp_path / "speed.csv")
     _, text = call(tmp_path, tables, SPEED, "--speed", str(timings))
     lines = pipe_rows(text)
-    assert lines[0][2:] == ["Than dense", "", "Than TensorLy-Torch", ""]
+    assert lines[0][2:] == ["Than dense", "", "Than TensorLy-Torch", "", "Than two products alone", ""]
     saved = prod(27 * c / (2 * c + 9) for c in (64, 128, 256, 512)) ** (1 / 4)
     dense = (
         f"{saved * 0.5 / 0.6:.1f} ({saved * 0.5 / 0.6 * 0.95 / 1.1:.1f}–{saved * 0.5 / 0.6 * 1.1 / 0.95:.1f})"
     )
     against = "2.5 (2.2–2.9)"  # 0.5 of the peak over 0.2, that of the fastest of three forms
-    assert lines[3] == ["3-D layers of a ResNet-18", "7 to 8 %", dense, dense, against, against]
+    assert lines[3][:6] == ["3-D layers of a ResNet-18", "7 to 8 %", dense, dense, against, against]
+    assert lines[3][6:] == ["not run"] * 2  # the made-up record has no products
     assert [line[:2] for line in lines[4:]] == [
         ["2-D layers of a ResNet-18", "22 to 23 %"], ["R3D-18", "9 %"], ["ResNet-18", "26 %"]
     ]  # fmt: skip
@@ -105,8 +106,8 @@ def test_what_a_record_does_not_hold_is_not_run(tmp_path, tables):
     rows = [layer(2, 64, 14, "C", "forward", peer) for peer in ("dense", "hocp auto")]
     _, text = call(tmp_path, tables, SPEED, "--speed", str(write_speed(tmp_path / "speed.csv", rows)))
     lines = pipe_rows(text)
-    assert lines[3] == ["3-D layers of a ResNet-18", *["not run"] * 5]
-    assert lines[4][1:] == ["23 %", "3.6 (3.1–4.1)", *["not run"] * 3]
+    assert lines[3] == ["3-D layers of a ResNet-18", *["not run"] * 7]
+    assert lines[4][1:] == ["23 %", "3.6 (3.1–4.1)", *["not run"] * 5]
 
 
 def test_check_passes_on_a_fresh_readme_and_names_a_stale_table(tmp_path, tables, capsys):
