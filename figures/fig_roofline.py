@@ -20,7 +20,7 @@ from figures.speed import Condition, Limits
 ORDERS = (2, 3)
 #: Whose share of the roofline stands beside the point.
 MARKED = ("dense", "tltorch factorized", "hocp auto")
-#: Distances on the logarithmic axis: below it two columns are one to the eye; no room for a number between.
+#: Distances on the logarithmic axis: below SAME two columns are one to the eye, below NEAR no number fits in.
 SAME, NEAR = 0.05, 0.4
 #: These compute more than the multiply-adds of their formula, which alone are counted, or another layer.
 LEFT_OUT = ("tltorch reconstructed", "hocp auto recompute", *speed.PRODUCTS)

@@ -53,7 +53,7 @@ def _products(rows: pd.DataFrame, mine: pd.Series, value: float) -> str:
     if alone is None:
         return ""
     value *= mine["median_ms"] / alone["median_ms"]
-    return f"torch's two matrix products alone give {value:.{2 if value < 2 else 1}f}"
+    return f"its two products alone give {value:.{2 if value < 2 else 1}f}"
 
 
 def slower(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
@@ -86,9 +86,8 @@ def roofline(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Seque
     value = speed.roof_fraction(mine)
     forms = rows[rows["peer"].str.startswith("hocp ")]
     best = speed.fastest(forms, forms["peer"].unique())
-    notes = [f"best form: {best['peer']} with {speed.roof_fraction(best).value:.2f}"]
-    notes.append(_products(rows, mine, value.value))
-    return Finding(value, note="; ".join(filter(None, notes)))
+    form = f"best form: {best['peer']} with {speed.roof_fraction(best).value:.2f}"
+    return Finding(value, note="; ".join(filter(None, [form, _products(rows, mine, value.value)])))
 
 
 def kept(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:

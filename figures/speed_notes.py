@@ -8,11 +8,6 @@ SPREAD = (
     "In brackets the spread: the lower quartile of one timing over the upper quartile of the other, and the "
     "reverse. Everyone is taken in the faster of the memory layouts that were timed."
 )
-PRODUCTS = (
-    "Two products alone: the same layers without their 1-D convolutions, each two matrix products by torch "
-    "(convolutions of one tap or linear maps, whichever are faster); 1 means that ours computes its "
-    "convolutions in no additional time."
-)
 
 
 def machine(rows: pd.DataFrame) -> str:
@@ -25,6 +20,15 @@ def machine(rows: pd.DataFrame) -> str:
         name = row.processor if row.device == "cpu" else row.device
         said.append(f"{name or 'an unknown processor'}, torch {row.torch}")
     return f"Timed on {'; '.join(said)}."
+
+
+def products(rows: pd.DataFrame, meaning: str) -> list[str]:
+    """What the two products alone are, and what a number of theirs means; nothing where none were timed."""
+    what = (
+        "Two products alone: the same layers without their 1-D convolutions, each two matrix products by "
+        "torch (convolutions of one tap or linear maps, whichever are faster)"
+    )
+    return [f"{what}; {meaning}."] if rows["peer"].isin(speed.PRODUCTS).any() else []
 
 
 def allocators(rows: pd.DataFrame) -> str:

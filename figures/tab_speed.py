@@ -25,11 +25,6 @@ ROOF = (
     "its copy bandwidth if it is longer, over the time taken. "
     "A target that needs more than 1 of it cannot be reached against this peer."
 )
-PRODUCTS = (
-    "Torch's two matrix products alone: what the same line would show if ours took the time of its layers "
-    "without their 1-D convolutions, each two products by torch (convolutions of one tap or linear maps, "
-    "whichever are faster)."
-)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -81,7 +76,8 @@ def wide(found: Sequence[Mapping[str, str]], wanted: Targets, rows: pd.DataFrame
     notes = [
         "Targets are this project's own goals, set before these measurements; the paper reports no time. "
         f"{_condition(found)}",
-        speed_notes.SPREAD, ROOF, *([PRODUCTS] if rows["peer"].isin(speed.PRODUCTS).any() else []),
+        speed_notes.SPREAD, ROOF,
+        *speed_notes.products(rows, "they give what the line would show if ours took as long as they do"),
         speed_notes.sizes(rows),
         f"{speed_notes.machine(rows)} {speed_notes.allocators(rows)}",
     ]  # fmt: skip

@@ -37,8 +37,8 @@ def outsiders(case: NetworkCase) -> list[Peer]:
         return dense + [Peer("tucker")] * (case.order == 2)
     pairs = [Peer("r2plus1d", layout) for layout in peers.LAYOUTS] * (case.order == 3)
     theirs = [Peer(f"tltorch {name}") for name in peers.TLTORCH]
-    bounds = [Peer(REST), *(Peer(name) for name in products.NAMES)]
-    return [*dense, *pairs, *theirs, Peer("tltorch factorized", "channels_last"), *bounds]
+    yardsticks = [Peer(REST), *(Peer(name) for name in products.NAMES)]
+    return [*dense, *pairs, *theirs, Peer("tltorch factorized", "channels_last"), *yardsticks]
 
 
 def build(name: str, case: NetworkCase) -> nn.Module:

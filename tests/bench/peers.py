@@ -38,12 +38,13 @@ def outsiders(case: Case) -> list[Peer]:
     for name in others:
         suits = "channels_last" if name == "tucker" else "contiguous"
         peers += [Peer(name, layout) for layout in LAYOUTS if case.thorough or layout == suits]
-    return peers + (bounds() if case.rank_of == "C" else [])
+    return peers + (yardsticks() if case.rank_of == "C" else [])
 
 
-def bounds() -> list[Peer]:
-    """Two matrix products in every layout that suits them: no others, but what bounds a CP layer."""
-    return [Peer(name, layout) for name in products.NAMES for layout in LAYOUTS[name == "products linear" :]]
+def yardsticks() -> list[Peer]:
+    """The two matrix products of a CP layer alone, in the layouts that suit them."""
+    convolutions = [Peer("products conv", layout) for layout in LAYOUTS]
+    return [*convolutions, Peer("products linear", "channels_last")]
 
 
 def build(name: str, case: LayerCase) -> nn.Module:

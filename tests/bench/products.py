@@ -1,4 +1,6 @@
-"""A CP layer without its 1-D convolutions: two matrix products by torch, which bound what a layer can reach.
+"""A CP layer without its 1-D convolutions: two matrix products by torch, the yardstick for a whole layer.
+
+No bound in the strict sense: a layer that keeps the rank space in the caches can be quicker.
 
 Shapes: B batch, C_in and C_out channels, R rank; spatial sizes time first.
     x   (B, C_in, D0, ...)

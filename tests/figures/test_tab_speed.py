@@ -99,9 +99,9 @@ def test_a_missed_target_says_what_the_products_alone_would_give(tmp_path):
              ours | {"peer": "products linear", "median_ms": 6.0, "roof_ms": None}]  # fmt: skip
     made = make(tmp_path, found)
     factorized = line(made, "3-D layers at rank C, times quicker than TensorLy", "forward, 64 channels")
-    assert factorized["reason"].endswith("ran at 0.38; torch's two matrix products alone give 3.3")
+    assert factorized["reason"].endswith("ran at 0.38; its two products alone give 3.3")
     roofline = line(made, "share of the roofline", "3-D, forward, 64 channels")
-    assert roofline["reason"].endswith("torch's two matrix products alone give 0.50")
+    assert roofline["reason"].endswith("its two products alone give 0.50")
     assert "without their 1-D convolutions" in made[1]
 
 
