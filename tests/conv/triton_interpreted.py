@@ -1,4 +1,4 @@
-"""The form and its operators in Triton's interpreter; `test_triton.py` runs this file with the variable set.
+"""The form and its operators on a GPU, or in Triton's interpreter: `test_triton.py` runs this file so.
 
 Oracle: the dense convolution, in float64, of the kernel that an einsum rebuilds from the factors.
 """
@@ -14,12 +14,22 @@ from hocp.conv import CPConv
 from hocp.conv.kernels import triton_launch, triton_ops
 from hocp.conv.layer import RankSpace
 
-assert triton_launch.INTERPRETED
+DEVICE = "cpu" if triton_launch.INTERPRETED else "cuda"
+
+
+@pytest.fixture(autouse=True)
+def on_the_device():
+    before = torch.get_default_device()
+    torch.set_default_device(DEVICE)
+    yield
+    torch.set_default_device(before)
 
 
 @pytest.fixture(autouse=True)
 def patched_once_a_launch(monkeypatch):
     """The interpreter patches Triton's language once more at every call inside a kernel: half of its time."""
+    if not triton_launch.INTERPRETED:
+        return
     whole = InterpretedFunction.__call__
 
     def call(function, *args, **given):
@@ -42,6 +52,7 @@ LAYERS = {
     "image, strided": ((4, 5), {"kernel_size": (3, 3), "padding": 1, "stride": 2, "dilation": (1, 2)}),
     "signal": ((9,), {"kernel_size": (4,), "padding": ((3, 0),), "stride": 2}),
     "reflected": ((4, 5), {"kernel_size": (3, 3), "padding": 1, "padding_mode": "reflect"}),
+    "uneven rank": ((4, 5), {"kernel_size": (3, 3), "padding": 1, "rank": 30}),
     "grouped": ((3, 4), {"kernel_size": (3, 3), "padding": 1, "groups": 2}),
 }  # fmt: skip
 
@@ -79,11 +90,22 @@ def test_output_and_gradients_are_those_of_the_dense_convolution(name):
         torch.testing.assert_close(ours, theirs, **EXACT)
 
 
-def test_several_programs_share_the_work(monkeypatch):
+@pytest.mark.parametrize("name", LAYERS)
+def test_without_gradients_the_last_product_is_in_the_kernel(name):
+    """In float32: the kernel of float64 has none."""
+    layer, x = layer_and_input(name, torch.float32)
+    expected = dense(layer, x)
+    with torch.no_grad():
+        assert (layer(x) - expected).norm() <= 1e-6 * expected.norm()
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_several_programs_share_the_work(monkeypatch, ahead):
     """Of every axis, with a last one that is not full."""
-    small = [triton_launch.Tile(rows=1, columns=4, channels=16, frames=2, warps=4)]
-    monkeypatch.setattr(triton_launch, "tiles", lambda shape, rank: small)
-    monkeypatch.setattr(triton_launch, "_FEWEST_POSITIONS", 7)
+    small = triton_launch.Tile(rows=1, columns=2, channels=16, frames=2, warps=4, block=(1, 2), ahead=ahead)
+    monkeypatch.setattr(triton_launch, "tiles", lambda *_, **__: [small])
+    monkeypatch.setattr(triton_launch, "gradient_tile", lambda *_, **__: small)
+    monkeypatch.setattr(triton_launch, "_EACH", 2)
     torch.manual_seed(0)
     layer = CPConv(4, 6, (3, 1, 3), rank=20, bias=True, padding=(1, 0, 1), dtype=torch.float64)
     layer.implementation = "triton"
@@ -130,7 +152,8 @@ def test_rank_space_norm_and_activation(norm, activation, training):
     results = []
     for form in ("triton", "chain"):
         layer.implementation = form
-        x = torch.randn(2, 4, 4, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+        torch.manual_seed(1)
+        x = torch.randn(2, 4, 4, 5, dtype=torch.float64)
         y = layer(x.requires_grad_())
         results.append([y, *torch.autograd.grad(y.square().sum(), [x, *layer.parameters()])])
     for ours, theirs in zip(*results, strict=True):
@@ -152,13 +175,13 @@ def test_what_is_not_a_number_is_not_hidden_by_the_fused_relu():
 
 
 def test_two_rank_wide_tensors_are_kept():
-    """The input, and what enters the depthwise stage."""
+    """What enters the depthwise stage and what leaves it, besides the input."""
     layer, x = layer_and_input("image", torch.float32)
     kept = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
         layer(x)
     wide = {t.untyped_storage().data_ptr(): t for t in kept if t.numel() >= 2 * 4 * 4 * 5}
-    assert sorted(t.numel() for t in wide.values()) == [2 * 4 * 4 * 5, 2 * 5 * 4 * 5]
+    assert sorted(t.numel() for t in wide.values()) == [2 * 4 * 4 * 5, 2 * 5 * 4 * 5, 2 * 5 * 4 * 5]
 
 
 def test_any_gradient_layout_will_do():
@@ -175,7 +198,7 @@ def test_any_gradient_layout_will_do():
 
 def test_under_autocast_the_products_round_and_the_gradients_keep_their_dtype():
     layer, x = layer_and_input("image", torch.float32)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(DEVICE, torch.bfloat16):
         y = layer(x)
     assert y.dtype == torch.bfloat16
     y.sum().backward()
@@ -196,13 +219,12 @@ def stage(requires_grad=True, relu=True):
     return z, f0, None, f2, scale, shift, relu, PLACES
 
 
-def last(requires_grad=True):
-    like = {"dtype": torch.float64, "requires_grad": requires_grad}
-    return torch.randn(2, 3, **like), torch.randn(3, **like)
+def last():
+    return torch.randn(2, 3, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
 
 
 def test_gradients_against_finite_differences():
-    assert torch.autograd.gradcheck(triton_ops.depthwise_product, (*stage(), *last()), fast_mode=True)
+    assert torch.autograd.gradcheck(triton_ops.depthwise, stage(), fast_mode=True)
 
 
 def test_operators_keep_the_rules_of_torch():
@@ -211,7 +233,7 @@ def test_operators_keep_the_rules_of_torch():
     dy = triton_ops.depthwise(*stage(False)).clone()
     for operator, arguments in (
         (triton_ops.depthwise, stage()),
-        (triton_ops.depthwise_product, (*stage(), *last())),
+        (triton_ops.depthwise_product, (*stage(False), *last())),
         (triton_ops.input_gradient, (dy, *stage(False))),
         (triton_ops.factor_gradients, (dy, *stage(False))),
     ):
@@ -240,15 +262,15 @@ def test_compilers_and_exporters_see_one_operator():
 
 
 def test_sums_over_many_programs_are_repeatable(monkeypatch):
-    monkeypatch.setattr(triton_launch, "_FEWEST_POSITIONS", 4)
+    tile = triton_launch.Tile(rows=1, columns=2, channels=16, frames=2, warps=4)
+    monkeypatch.setattr(triton_launch, "gradient_tile", lambda *_, **__: tile)
     z, f0, f1, f2, scale, shift, relu, places = stage(False)
     z = torch.randn(2, 5, 1, 6, 2)
     arguments = (z, f0.float(), f1, f2.float(), scale.float(), shift.float(), relu, places)
     dy = torch.randn_like(triton_ops.depthwise(*arguments))
     first, again = (triton_ops.factor_gradients(dy, *arguments) for _ in range(2))
     assert all(map(torch.equal, first, again))
-    whole = monkeypatch.setattr(triton_launch, "_FEWEST_POSITIONS", 1000) or triton_ops.factor_gradients(
-        dy, *arguments
-    )
+    monkeypatch.undo()
+    whole = triton_ops.factor_gradients(dy, *arguments)
     for parts, one in zip(first, whole, strict=True):
         torch.testing.assert_close(parts, one)

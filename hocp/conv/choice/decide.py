@@ -12,6 +12,7 @@ from hocp.conv.forms import FORMS, Call, Operations
 
 NEAR = 1.02  # times the fastest: no measurement tells them apart, and memory decides
 UNKNOWN = "views"  # where nothing is known, as above order 3 and on devices without a model
+ON_GPU = "triton"  # where nothing is known but that it is one
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ def decide(call: Call) -> Decision:
     elif predicted:
         taken, why = _fastest(predicted, "as the model predicts; hocp.conv.tune measures")
     else:
-        taken, why = UNKNOWN, "nothing is known of such calls; hocp.conv.tune measures"
+        usual = any(each.name == ON_GPU for each in able) and call.device == "cuda"
+        taken = ON_GPU if usual else UNKNOWN
+        why = "nothing is known of such calls; hocp.conv.tune measures"
     return Decision(call, candidates, taken, why, model.machine)
 
 

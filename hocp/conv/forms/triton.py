@@ -2,21 +2,21 @@
 
 Shapes as in `hocp.conv.forms.call`; z (B g, D0, ..., R) is the rank space.
 
-Of the rank-wide tensors only the input of the depthwise stage is kept for the backward pass. Triton is
-imported by the first call, never before.
+The input of the depthwise stage and its result are kept for the backward pass; without one, the result of up
+to 128 channels is not even written where that is quicker. Triton is imported by the first call, never before.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.util import find_spec
 from math import prod
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from hocp.conv.block import RankSpace
 from hocp.conv.forms.call import Call, Form, Operations, Psi, refusal
@@ -28,12 +28,13 @@ from hocp.conv.nd import pad
 INSTALLED = find_spec("triton") is not None
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # by which Triton itself decides, at its import
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_ALIGNED = 32  # channels
 #: Order -> which spatial mode stands on each of the kernels' three. Kernels walk along their first.
 _PLACES = {1: (None, None, 0), 2: (0, None, 1), 3: (0, 1, 2)}
 
 
 class TritonForm(Form):
-    """One pass over the rank space in each direction, up to 128 channels with the last 1x1 stage inside."""
+    """One pass over the rank space in each direction."""
 
     name = "triton"
 
@@ -53,6 +54,8 @@ class TritonForm(Form):
             raise refusal(self.name, reason)
         from hocp.conv.kernels import triton_ops
 
+        if psi is None:
+            weights, *factors = _aligned(weights, *factors)
         z = enter_rank_space(x, factors[1], groups=groups, psi=None)
         z, scale, shift, relu = _split(psi, z)
         if geometry.padding_mode != "zeros":  # padding with values of z commutes with what is left of psi
@@ -60,7 +63,7 @@ class TritonForm(Form):
         last = factors[0] * weights
         stage = _arguments(z, factors[2:], geometry, scale, shift, relu)
         size = geometry.output_size(z.shape[1:-1])
-        if groups > 1:
+        if groups > 1 or torch.is_grad_enabled():
             z = triton_ops.depthwise(*stage)
             return leave_rank_space(z.reshape(z.shape[0], *size, z.shape[-1]), last, bias, groups=groups)
         y = triton_ops.depthwise_product(*stage, last.t().to(z.dtype), bias)
@@ -72,9 +75,7 @@ class TritonForm(Form):
         return _reason(call.device, call.geometry, call.dtype)
 
     def work(self, call: Call) -> Operations:
-        whole = count(call, [tuple(range(call.order))], copies=not call.channels_last)
-        wide = call.positions_in * call.groups * call.rank * call.dtype.itemsize
-        return replace(whole, saved=float(wide) if call.training else 0.0)
+        return count(call, [tuple(range(call.order))], copies=not call.channels_last)
 
 
 def _reason(device: str, geometry: Geometry, dtype: torch.dtype) -> str | None:
@@ -86,6 +87,16 @@ def _reason(device: str, geometry: Geometry, dtype: torch.dtype) -> str | None:
     if geometry.order not in _PLACES:
         return f"Triton's kernels have order 1 to 3, and this convolution has order {geometry.order}"
     return None if dtype in DTYPES else f"Triton's kernels compute in floating point, not in {dtype}"
+
+
+def _aligned(*tensors: Tensor) -> Sequence[Tensor]:
+    """The same sum of rank-1 terms with some zeros at the end, (..., R'), if the rank is large and uneven.
+
+    Neither tensor cores nor loads of several numbers can take rows whose beginnings lie anywhere.
+    """
+    rank = tensors[0].shape[-1]
+    zeros = -rank % _ALIGNED
+    return [functional.pad(tensor, (0, zeros)) for tensor in tensors] if 0 < 8 * zeros <= rank else tensors
 
 
 def _split(psi: Psi | None, z: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None, bool]:

@@ -29,36 +29,111 @@ part of the gradients of scale and shift.
 import triton
 from triton import language as tl
 
-from hocp.conv.kernels.triton_taps import load_seen, load_tap, tap, under_tap
+from hocp.conv.kernels.triton_taps import (
+    SIZES,
+    load_tap,
+    load_taps,
+    places,
+    seen,
+    tap,
+    under_tap,
+    under_taps,
+    wide,
+    zeros,
+)
 
 
 @triton.jit
-def frame_sum(
-    z, there, f1, f2, a0, a1, a2, b0, b1, b2, scale, shift, rows, columns, channels, D1, D2,
+def load_plane(
+    frame, there, rows, columns, channels, D1, D2,
     K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
     SPREAD1: tl.constexpr,
     K2: tl.constexpr, STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr,
     SPREAD2: tl.constexpr,
-    RANK: tl.constexpr, REVERSED: tl.constexpr, AFFINE: tl.constexpr, RELU: tl.constexpr, ACC: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, RANK: tl.constexpr, WHOLE: tl.constexpr,
 ):  # fmt: skip
-    """The last two modes' convolutions of the frame that begins at ``z``, zero if it is not there."""
-    total = tl.zeros([rows.shape[0], channels.shape[0]], ACC)
-    for k1 in tl.static_range(K1):
-        i1, in1 = under_tap(rows, k1, D1, STRIDE1, DILATION1, BEFORE1, SPREAD1)
-        row = tl.zeros([rows.shape[0], channels.shape[0]], ACC)
-        for k2 in tl.static_range(K2):
-            i2, in2 = under_tap(columns, k2, D2, STRIDE2, DILATION2, BEFORE2, SPREAD2)
-            exists = (in1 & in2 & there)[:, None] & (channels < RANK)[None, :]
-            pointers = z + (i1 * D2 + i2)[:, None] * RANK + channels[None, :]
-            value = load_seen(pointers, exists, scale, shift, AFFINE, RELU, ACC)
-            row += tap(f2, k2, b0, b1, b2, channels, RANK, K2, REVERSED, ACC)[None, :] * value
-        total += tap(f1, k1, a0, a1, a2, channels, RANK, K1, REVERSED, ACC)[None, :] * row
-    return total
+    """All that the taps of the last two modes see of one frame, line by line; zeros where nothing is."""
+    loaded = ()
+    for a in tl.static_range(ROWS + K1 - 1):
+        for b in tl.static_range(COLUMNS + K2 - 1):
+            exists, pointers = under_taps(
+                frame, there, a, b, rows, columns, channels, D1, D2, STRIDE1, DILATION1, BEFORE1, SPREAD1,
+                STRIDE2, DILATION2, BEFORE2, SPREAD2, RANK, WHOLE,
+            )  # fmt: skip
+            loaded = loaded + (tl.load(pointers, mask=exists, other=0),)
+    return loaded
 
 
 @triton.jit
+def plane_sums(
+    loaded, there, frame, follows, rows, columns, channels, f1, f2, waiting1, waiting2, scale, shift, D1, D2,
+    K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
+    SPREAD1: tl.constexpr,
+    K2: tl.constexpr, STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr,
+    SPREAD2: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, RANK: tl.constexpr, WHOLE: tl.constexpr,
+    REVERSED: tl.constexpr, AFFINE: tl.constexpr, RELU: tl.constexpr, AHEAD: tl.constexpr, ACC: tl.constexpr,
+):  # fmt: skip
+    """The last two modes' convolutions of what `load_plane` loads, ROWS COLUMNS tiles; then the next loaded.
+
+    With AHEAD, each number of the next ``frame``, if it ``follows``, is loaded where the last use of one of
+    this frame has freed its register, so that it has as long to arrive as the sums of a frame take.
+    """
+    LINE: tl.constexpr = COLUMNS + K2 - 1
+    totals = zeros(ROWS * COLUMNS, rows.shape[0], channels.shape[0], ACC)
+    ahead = ()
+    for a in tl.static_range(ROWS + K1 - 1):
+        sums = zeros(COLUMNS, rows.shape[0], channels.shape[0], ACC)
+        for b in tl.static_range(LINE):
+            value = wide(loaded[a * LINE + b], ACC)
+            if AFFINE or RELU:
+                exists, _ = under_taps(
+                    frame, there, a, b, rows, columns, channels, D1, D2, STRIDE1, DILATION1, BEFORE1, SPREAD1,
+                    STRIDE2, DILATION2, BEFORE2, SPREAD2, RANK, WHOLE,
+                )  # fmt: skip
+                value = seen(value, exists, scale, shift, AFFINE, RELU)
+            if AHEAD:
+                exists, pointers = under_taps(
+                    frame, follows, a, b, rows, columns, channels, D1, D2, STRIDE1, DILATION1, BEFORE1,
+                    SPREAD1, STRIDE2, DILATION2, BEFORE2, SPREAD2, RANK, WHOLE,
+                )  # fmt: skip
+                ahead = ahead + (tl.load(pointers, mask=exists, other=0),)
+            more = ()
+            for j in tl.static_range(COLUMNS):
+                if b - j >= 0 and b - j < K2:
+                    factor = tap(waiting2, f2, b - j, channels, RANK, K2, REVERSED, ACC)
+                    more = more + (sums[j] + factor * value,)
+                else:
+                    more = more + (sums[j],)
+            sums = more
+        more = ()
+        for n in tl.static_range(ROWS * COLUMNS):
+            if a - n // COLUMNS >= 0 and a - n // COLUMNS < K1:
+                factor = tap(waiting1, f1, a - n // COLUMNS, channels, RANK, K1, REVERSED, ACC)
+                more = more + (totals[n] + factor * sums[n % COLUMNS],)
+            else:
+                more = more + (totals[n],)
+        totals = more
+    return totals, ahead if AHEAD else loaded
+
+
+@triton.jit
+def stacked(tiles, COUNT: tl.constexpr, P: tl.constexpr, R: tl.constexpr):
+    """One tile (COUNT P, R) of 1, 2 or 4 tiles (P, R): the taller, the better it suits tensor cores."""
+    tl.static_assert(COUNT == 1 or COUNT == 2 or COUNT == 4)
+    if COUNT == 1:
+        whole = tiles[0]
+    elif COUNT == 2:
+        whole = tl.permute(tl.join(tiles[0], tiles[1]), (2, 0, 1))
+    else:
+        pairs = tl.join(tl.join(tiles[0], tiles[1]), tl.join(tiles[2], tiles[3]))
+        whole = tl.permute(pairs, (3, 2, 0, 1))
+    return tl.reshape(whole, [COUNT * P, R])
+
+
+@triton.jit(do_not_specialize=SIZES)
 def depthwise(
-    z, f0, f1, f2, scale, shift, matrix, bias, gate, y, sums, D0, D1, D2, O0, O1, O2,
+    z, f0, f1, f2, scale, shift, matrix, bias, gate, y, sums, D0, D1, D2, O0, O1, O2, frames,
     K0: tl.constexpr, STRIDE0: tl.constexpr, DILATION0: tl.constexpr, BEFORE0: tl.constexpr,
     SPREAD0: tl.constexpr,
     K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
@@ -67,10 +142,10 @@ def depthwise(
     SPREAD2: tl.constexpr,
     RANK: tl.constexpr, CHANNELS: tl.constexpr, REVERSED: tl.constexpr, RELU: tl.constexpr,
     PRECISION: tl.constexpr, ACC: tl.constexpr,
-    BLOCK1: tl.constexpr, BLOCK2: tl.constexpr, BLOCK_R: tl.constexpr, BLOCK_T: tl.constexpr,
-    FRAMES: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK1: tl.constexpr, BLOCK2: tl.constexpr,
+    BLOCK_R: tl.constexpr, BLOCK_T: tl.constexpr, AHEAD: tl.constexpr,
 ):  # fmt: skip
-    """Convolve a tile of BLOCK1 x BLOCK2 positions and BLOCK_R channels over FRAMES outputs of mode 0.
+    """Convolve BLOCK1 BLOCK2 positions of ROWS x COLUMNS outputs, BLOCK_R channels, some frames of mode 0.
 
     With `matrix`, BLOCK_R holds all channels of the rank and BLOCK_T those of the output.
     """
@@ -79,24 +154,19 @@ def depthwise(
     # Only steps of one frame roll; other first modes sum their frames again for each tap.
     ROLLING: tl.constexpr = (K0 == 3 and STRIDE0 == 1) and (DILATION0 == 1 and SPREAD0 == 1)
     BLOCKS: tl.constexpr = (RANK + BLOCK_R - 1) // BLOCK_R
-    tiles2, tiles1, walks = tl.cdiv(O2, BLOCK2), tl.cdiv(O1, BLOCK1), tl.cdiv(O0, FRAMES)
+    WHOLE: tl.constexpr = RANK % BLOCK_R == 0
+    OUTPUTS: tl.constexpr = ROWS * COLUMNS
+    PLACES: tl.constexpr = BLOCK1 * BLOCK2
+    walks = tl.cdiv(O0, frames)
     channels = tl.program_id(0) % BLOCKS * BLOCK_R + tl.arange(0, BLOCK_R)
     program = tl.program_id(0) // BLOCKS
-    place = tl.arange(0, BLOCK1 * BLOCK2)
-    columns = program % tiles2 * BLOCK2 + place % BLOCK2
-    rows = program // tiles2 % tiles1 * BLOCK1 + place // BLOCK2
-    first = program // (tiles2 * tiles1) % walks * FRAMES
-    batch = (program // (tiles2 * tiles1 * walks)).to(tl.int64)  # from here on, offsets may exceed 2^31
+    rows, columns, tiles = places(program, O1, O2, ROWS, COLUMNS, BLOCK1, BLOCK2, tl.arange(0, PLACES))
+    first = program // tiles % walks * frames
+    batch = (program // (tiles * walks)).to(tl.int64)  # from here on, offsets may exceed 2^31
 
-    c0 = load_tap(f0, 0, channels, RANK, K0, REVERSED, ACC)
-    c1 = load_tap(f0, 1, channels, RANK, K0, REVERSED, ACC)
-    c2 = load_tap(f0, 2, channels, RANK, K0, REVERSED, ACC)
-    a0 = load_tap(f1, 0, channels, RANK, K1, REVERSED, ACC)
-    a1 = load_tap(f1, 1, channels, RANK, K1, REVERSED, ACC)
-    a2 = load_tap(f1, 2, channels, RANK, K1, REVERSED, ACC)
-    b0 = load_tap(f2, 0, channels, RANK, K2, REVERSED, ACC)
-    b1 = load_tap(f2, 1, channels, RANK, K2, REVERSED, ACC)
-    b2 = load_tap(f2, 2, channels, RANK, K2, REVERSED, ACC)
+    waiting0 = load_taps(f0, channels, RANK, K0, REVERSED, ACC)
+    waiting1 = load_taps(f1, channels, RANK, K1, REVERSED, ACC)
+    waiting2 = load_taps(f2, channels, RANK, K2, REVERSED, ACC)
     by, plus = tl.full([BLOCK_R], 1, ACC), tl.zeros([BLOCK_R], ACC)
     if SCALED:
         by = tl.load(scale + channels, mask=channels < RANK, other=0).to(ACC)
@@ -106,48 +176,105 @@ def depthwise(
         inside = (channels < RANK)[:, None] & (outputs < CHANNELS)[None, :]
         last_stage = tl.load(matrix + channels[:, None] * CHANNELS + outputs[None, :], mask=inside, other=0)
 
-    last = tl.minimum(first + FRAMES, O0)
-    older = tl.zeros([BLOCK1 * BLOCK2, BLOCK_R], ACC)
-    newer = tl.zeros([BLOCK1 * BLOCK2, BLOCK_R], ACC)
-    of_scale = tl.zeros([BLOCK1 * BLOCK2, BLOCK_R], ACC)
-    of_shift = tl.zeros([BLOCK1 * BLOCK2, BLOCK_R], ACC)
-    for o0 in range(first - 2 if ROLLING else first, last):
-        result = c0[None, :] * older + c1[None, :] * newer  # zero unless rolling
-        for k0 in range(2 if ROLLING else 0, K0):  # not unrolled: a tap is a frame's worth of code
-            i0, in0 = under_tap(o0, k0, D0, STRIDE0, DILATION0, BEFORE0, SPREAD0)
-            now = frame_sum(
-                z + (batch * D0 + i0) * D1 * D2 * RANK, in0, f1, f2, a0, a1, a2, b0, b1, b2, by, plus,
-                rows, columns, channels, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
-                K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, RANK, REVERSED, AFFINE,
-                RELU and gate is None, ACC,
-            )  # fmt: skip
-            if not ROLLING:
-                c2 = load_tap(f0, k0, channels, RANK, K0, REVERSED, ACC)
-            result += c2[None, :] * now
-            if ROLLING:
-                older = newer
-                newer = now
-        at = (batch * O0 + o0) * O1 * O2 + rows * O2 + columns
-        here = ((rows < O1) & (columns < O2) & (o0 >= first))[:, None]
+        stack = tl.arange(0, OUTPUTS * PLACES)
+        down, right, tiles = places(program, O1, O2, ROWS, COLUMNS, BLOCK1, BLOCK2, stack % PLACES)
+        down, right = down + stack // PLACES // COLUMNS, right + stack // PLACES % COLUMNS
+        inside_plane = (down < O1) & (right < O2)
+        offsets_of_outputs = (down * O2 + right)[:, None] * CHANNELS + outputs[None, :]
+
+    last = tl.minimum(first + frames, O0)
+    soon = zeros(OUTPUTS, PLACES, BLOCK_R, ACC)  # what frames so far give to the next output of mode 0
+    late = zeros(OUTPUTS, PLACES, BLOCK_R, ACC)  # and to the one behind it
+    of_scale = tl.zeros([PLACES, BLOCK_R], ACC)
+    of_shift = tl.zeros([PLACES, BLOCK_R], ACC)
+    begin = first
+    ahead = ()
+    if ROLLING:
+        begin = first - 2
+    i0, there = under_tap(begin, K0 - 1, D0, STRIDE0, DILATION0, BEFORE0, SPREAD0)
+    if ROLLING and AHEAD:
+        ahead = load_plane(
+            z + (batch * D0 + i0) * D1 * D2 * RANK, there, rows, columns, channels, D1, D2,
+            K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2, SPREAD2,
+            ROWS, COLUMNS, RANK, WHOLE,
+        )  # fmt: skip
+    for o0 in range(begin, last):
+        results = zeros(OUTPUTS, PLACES, BLOCK_R, ACC)
+        if ROLLING:
+            i0, follows = under_tap(o0 + 1, K0 - 1, D0, STRIDE0, DILATION0, BEFORE0, SPREAD0)
+            follows = follows & (o0 + 1 < last)
+            if AHEAD:
+                now, ahead = plane_sums(
+                    ahead, there, z + (batch * D0 + i0) * D1 * D2 * RANK, follows, rows, columns, channels,
+                    f1, f2, waiting1, waiting2, by, plus, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
+                    K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, RANK, WHOLE, REVERSED, AFFINE,
+                    RELU and gate is None, AHEAD, ACC,
+                )  # fmt: skip
+            else:
+                loaded = load_plane(
+                    z + (batch * D0 + i0 - 1) * D1 * D2 * RANK, there, rows, columns, channels, D1, D2,
+                    K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2, SPREAD2,
+                    ROWS, COLUMNS, RANK, WHOLE,
+                )  # fmt: skip
+                now, _ = plane_sums(
+                    loaded, there, z + (batch * D0 + i0) * D1 * D2 * RANK, follows, rows, columns, channels,
+                    f1, f2, waiting1, waiting2, by, plus, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
+                    K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, RANK, WHOLE, REVERSED, AFFINE,
+                    RELU and gate is None, AHEAD, ACC,
+                )  # fmt: skip
+            there = follows
+            results, after, later = (), (), ()
+            for n in tl.static_range(OUTPUTS):
+                results = results + (soon[n] + waiting0[2][None, :] * now[n],)
+                after = after + (late[n] + waiting0[1][None, :] * now[n],)
+                later = later + (waiting0[0][None, :] * now[n],)
+            soon, late = after, later
+        else:
+            for k0 in range(K0):  # not unrolled: a tap is a frame's worth of code
+                i0, in0 = under_tap(o0, k0, D0, STRIDE0, DILATION0, BEFORE0, SPREAD0)
+                frame = z + (batch * D0 + i0) * D1 * D2 * RANK
+                loaded = load_plane(
+                    frame, in0, rows, columns, channels, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
+                    K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, RANK, WHOLE,
+                )  # fmt: skip
+                now, _ = plane_sums(
+                    loaded, in0, frame, in0, rows, columns, channels, f1, f2, waiting1, waiting2, by, plus,
+                    D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2,
+                    SPREAD2, ROWS, COLUMNS, RANK, WHOLE, REVERSED, AFFINE, RELU and gate is None, False, ACC,
+                )  # fmt: skip
+                factor = load_tap(f0, k0, channels, RANK, K0, REVERSED, ACC)[None, :]
+                more = ()
+                for n in tl.static_range(OUTPUTS):
+                    more = more + (results[n] + factor * now[n],)
+                results = more
+        frame = (batch * O0 + o0) * O1 * O2
         if matrix is not None:
-            exists = here & (outputs < CHANNELS)[None, :]
-            result = tl.dot(result.to(last_stage.dtype), last_stage, input_precision=PRECISION)
+            result = stacked(results, OUTPUTS, PLACES, BLOCK_R).to(last_stage.dtype)
+            result = tl.dot(result, last_stage, input_precision=PRECISION)
             if bias is not None:
                 result += tl.load(bias + outputs, mask=outputs < CHANNELS, other=0).to(ACC)[None, :]
-            tl.store(y + at[:, None] * CHANNELS + outputs[None, :], result, mask=exists)
+            exists = (inside_plane & (o0 >= first))[:, None] & (outputs < CHANNELS)[None, :]
+            tl.store(y + frame * CHANNELS + offsets_of_outputs, result, mask=exists)
         else:
-            at = at[:, None] * RANK + channels[None, :]
-            exists = here & (channels < RANK)[None, :]
-            if gate is not None:
-                raw = tl.load(gate + at, mask=exists, other=0).to(ACC)
-                if RELU:
-                    result = tl.where(raw * by[None, :] + plus[None, :] <= 0, 0, result)
-                if SCALED:
-                    result = tl.where(exists, result, 0)
-                    of_scale += result * raw
-                    of_shift += result
-                    result *= by[None, :]
-            tl.store(y + at, result, mask=exists)
+            for n in tl.static_range(OUTPUTS):
+                result = results[n]
+                row, column = rows + n // COLUMNS, columns + n % COLUMNS
+                at = row * O2 + column
+                here = ((row < O1) & (column < O2) & (o0 >= first))[:, None]
+                offsets = at[:, None] * RANK + channels[None, :]
+                exists = here
+                if not WHOLE:
+                    exists = exists & (channels < RANK)[None, :]
+                if gate is not None:
+                    raw = tl.load(gate + frame * RANK + offsets, mask=exists, other=0).to(ACC)
+                    if RELU:
+                        result = tl.where(raw * by[None, :] + plus[None, :] <= 0, 0, result)
+                    if SCALED:
+                        result = tl.where(exists, result, 0)
+                        of_scale += result * raw
+                        of_shift += result
+                        result *= by[None, :]
+                tl.store(y + frame * RANK + offsets, result, mask=exists)
     if gate is not None and SCALED:
         at = program.to(tl.int64) * 2 * RANK + channels
         tl.store(sums + at, tl.sum(of_scale, axis=0), mask=channels < RANK)

@@ -1,101 +1,247 @@
-"""Gradients of the factors of the depthwise stage: partial sums, then their sum; no atomics, so repeatable.
+"""Gradients of the factors of the depthwise stage: each program's share; no atomics, so repeatable.
 
 Shapes: B batch, R rank, P programs; D0, D1, D2 input sizes, O0, O1, O2 output sizes; K0, K1, K2 taps.
     z         (B, D0, D1, D2, R)    contiguous, as the forward pass saw it
     dy        (B, O0, O1, O2, R)    contiguous gradient of the stage's output
-    partial   (P, K0 K1 K2, R)      gradients of the merged kernel, each over some of the positions
-    merged    (K0 K1 K2, R)         their sum
-    df0, df1, df2   (K0, R), (K1, R), (K2, R)
+    parts     (P, K0 + K1 + K2, R)  gradients of the factors, one below the other, each of some positions
 
-The gradient of the merged kernel M[k0, k1, k2] = f0[k0] f1[k1] f2[k2] is one product sum a tap; that of each
-factor follows from it by the chain rule, in the second kernel, where only K0 K1 K2 numbers a channel are
-left. Separable sums instead would save loads and add multiply-adds (33 instead of 27 for 3 x 3 x 3), and need
-the taps by name in the source; these kernels take any number of taps, as one mode of their tiles.
+The three sums of a factor's gradient are separable like the stage itself. For one frame of the input, let
+``met`` be the first mode's convolution of dy, backwards, onto that frame, and ``seen`` what the stage sees:
+
+    df0[k0] = sum dy[frame of k0] (f1 f2 * seen)    df1[k1] = sum met (f2 * seen at k1)
+    df2[k2] = sum (f1 * met) (seen at k2)
+
+so that every number of z and dy is loaded once a position and block of outputs, whatever the taps.
 """
 
 import triton
 from triton import language as tl
 
-from hocp.conv.kernels.triton_taps import load_seen, under_tap
+from hocp.conv.kernels.triton_depthwise import load_plane
+from hocp.conv.kernels.triton_taps import (
+    SIZES,
+    load_taps,
+    places,
+    seen,
+    tap,
+    under_tap,
+    under_taps,
+    wide,
+    zeros,
+)
 
 
 @triton.jit
-def merged_partials(
-    z, dy, scale, shift, partial, positions, each, D0, D1, D2, O0, O1, O2,
+def load_given(
+    item, i0, k0: tl.constexpr, there, rows, columns, channels, O0, O1, O2,
+    K0: tl.constexpr, STRIDE0: tl.constexpr, DILATION0: tl.constexpr, BEFORE0: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, RANK: tl.constexpr, WHOLE: tl.constexpr,
+):  # fmt: skip
+    """dy of one item where tap k0 of mode 0 stands on frame i0 of the input: ROWS COLUMNS tiles."""
+    # Seen from the frame, mode 0 is its own transpose, with the taps in reverse.
+    o0, in0 = under_tap(i0, K0 - 1 - k0, O0, 1, DILATION0, DILATION0 * (K0 - 1) - BEFORE0, STRIDE0)
+    frame = (
+        item + o0.to(tl.int64) * O1 * O2 * RANK + ((rows * O2 + columns)[:, None] * RANK + channels[None, :])
+    )
+    loaded = ()
+    for n in tl.static_range(ROWS * COLUMNS):
+        exists = ((rows + n // COLUMNS < O1) & (columns + n % COLUMNS < O2) & in0 & there)[:, None]
+        if not WHOLE:
+            exists = exists & (channels < RANK)[None, :]
+        pointers = frame + (n // COLUMNS * O2 + n % COLUMNS) * RANK
+        loaded = loaded + (tl.load(pointers, mask=exists, other=0),)
+    return loaded
+
+
+@triton.jit(do_not_specialize=SIZES)
+def factor_gradients(
+    z, dy, f0, f1, f2, scale, shift, parts, D0, D1, D2, O0, O1, O2, frames,
     K0: tl.constexpr, STRIDE0: tl.constexpr, DILATION0: tl.constexpr, BEFORE0: tl.constexpr,
     K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
     K2: tl.constexpr, STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr,
     RANK: tl.constexpr, RELU: tl.constexpr, ACC: tl.constexpr,
-    BLOCK_K: tl.constexpr, BLOCK_P: tl.constexpr, BLOCK_R: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK1: tl.constexpr, BLOCK2: tl.constexpr,
+    BLOCK_R: tl.constexpr, AHEAD: tl.constexpr,
 ):  # fmt: skip
-    """Gradient of the merged kernel from ``each`` output positions: BLOCK_K taps, BLOCK_R channels."""
+    """Share of BLOCK1 BLOCK2 positions of ROWS x COLUMNS outputs, BLOCK_R channels, some frames of mode 0."""
     AFFINE: tl.constexpr = scale is not None
-    TAPS: tl.constexpr = K0 * K1 * K2
-    channels = tl.program_id(1) * BLOCK_R + tl.arange(0, BLOCK_R)
-    taps = tl.program_id(2) * BLOCK_K + tl.arange(0, BLOCK_K)
-    k0, k1, k2 = (taps // (K1 * K2))[:, None], (taps // K2 % K1)[:, None], (taps % K2)[:, None]
+    BLOCKS: tl.constexpr = (RANK + BLOCK_R - 1) // BLOCK_R
+    WHOLE: tl.constexpr = RANK % BLOCK_R == 0
+    OUTPUTS: tl.constexpr = ROWS * COLUMNS
+    PLACES: tl.constexpr = BLOCK1 * BLOCK2
+    LINE: tl.constexpr = COLUMNS + K2 - 1
+    ROLLING: tl.constexpr = STRIDE0 == 1 and DILATION0 == 1  # from frame to frame only one of dy is new
+    walks = tl.cdiv(D0, frames)
+    channels = tl.program_id(0) % BLOCKS * BLOCK_R + tl.arange(0, BLOCK_R)
+    program = tl.program_id(0) // BLOCKS
+    rows, columns, tiles = places(program, O1, O2, ROWS, COLUMNS, BLOCK1, BLOCK2, tl.arange(0, PLACES))
+    first = program // tiles % walks * frames
+    batch = (program // (tiles * walks)).to(tl.int64)  # from here on, offsets may exceed 2^31
+
     known = channels < RANK
-    by, plus = known.to(ACC), known.to(ACC)
+    waiting0 = load_taps(f0, channels, RANK, K0, False, ACC)
+    waiting1 = load_taps(f1, channels, RANK, K1, False, ACC)
+    waiting2 = load_taps(f2, channels, RANK, K2, False, ACC)
+    by, plus = tl.full([BLOCK_R], 1, ACC), tl.zeros([BLOCK_R], ACC)
     if AFFINE:
         by = tl.load(scale + channels, mask=known, other=0).to(ACC)
         plus = tl.load(shift + channels, mask=known, other=0).to(ACC)
-    first = tl.program_id(0).to(tl.int64) * each
-    last = tl.minimum(first + each, positions)
-    total = tl.zeros([BLOCK_K, BLOCK_P, BLOCK_R], ACC)
-    for start in range(first, last, BLOCK_P):
-        place = start + tl.arange(0, BLOCK_P)
-        here = (place < last)[:, None] & known[None, :]
-        given = tl.load(dy + place[:, None] * RANK + channels[None, :], mask=here, other=0).to(ACC)
-        row = place // O2
-        frame = row // O1
-        i2, in2 = under_tap((place % O2).to(tl.int32)[None, :], k2, D2, STRIDE2, DILATION2, BEFORE2, 1)
-        i1, in1 = under_tap((row % O1).to(tl.int32)[None, :], k1, D1, STRIDE1, DILATION1, BEFORE1, 1)
-        i0, in0 = under_tap((frame % O0).to(tl.int32)[None, :], k0, D0, STRIDE0, DILATION0, BEFORE0, 1)
-        at = (((frame // O0)[None, :] * D0 + i0) * D1 + i1) * D2 + i2
-        exists = in0 & in1 & in2 & (place < last)[None, :] & (taps < TAPS)[:, None]
-        exists = exists[:, :, None] & known[None, None, :]
-        pointers = z + at[:, :, None] * RANK + channels[None, None, :]
-        value = load_seen(pointers, exists, by[None, None, :], plus[None, None, :], AFFINE, RELU, ACC)
-        total += given[None, :, :] * value
-    at = (tl.program_id(0).to(tl.int64) * TAPS + taps)[:, None] * RANK + channels[None, :]
-    tl.store(partial + at, tl.sum(total, axis=1), mask=(taps < TAPS)[:, None] & known[None, :])
+
+    of0 = zeros(K0, PLACES, BLOCK_R, ACC)
+    of1 = zeros(K1, PLACES, BLOCK_R, ACC)
+    of2 = zeros(K2, PLACES, BLOCK_R, ACC)
+    last = tl.minimum(first + frames, D0)
+    plane = z + (batch * D0 + first) * D1 * D2 * RANK
+    ahead = ()
+    if AHEAD:
+        ahead = load_plane(
+            plane, first < last, rows, columns, channels, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, 1,
+            K2, STRIDE2, DILATION2, BEFORE2, 1, ROWS, COLUMNS, RANK, WHOLE,
+        )  # fmt: skip
+    item = dy + batch * O0 * O1 * O2 * RANK
+    given, newest = (), ()  # dy under the taps of mode 0 but the first, and under the first
+    if ROLLING:
+        for k0 in tl.static_range(K0 - 1):
+            given = given + load_given(
+                item, first - 1, k0, first < last, rows, columns, channels, O0, O1, O2,
+                K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, RANK, WHOLE,
+            )  # fmt: skip
+        newest = load_given(
+            item, first, 0, first < last, rows, columns, channels, O0, O1, O2,
+            K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, RANK, WHOLE,
+        )  # fmt: skip
+    for i0 in range(first, last):
+        under = newest + given  # dy under each tap, then of each output
+        if ROLLING:
+            newest = load_given(
+                item, i0 + 1, 0, i0 + 1 < last, rows, columns, channels, O0, O1, O2,
+                K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, RANK, WHOLE,
+            )  # fmt: skip
+            given = ()
+            for n in tl.static_range((K0 - 1) * OUTPUTS):
+                given = given + (under[n],)
+        else:
+            for k0 in tl.static_range(K0):
+                under = under + load_given(
+                    item, i0, k0, True, rows, columns, channels, O0, O1, O2,
+                    K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, RANK, WHOLE,
+                )  # fmt: skip
+        met = zeros(OUTPUTS, PLACES, BLOCK_R, ACC)
+        for k0 in tl.static_range(K0):
+            more = ()
+            for n in tl.static_range(OUTPUTS):
+                factor = tap(waiting0, f0, k0, channels, RANK, K0, False, ACC)
+                more = more + (met[n] + factor * wide(under[k0 * OUTPUTS + n], ACC),)
+            met = more
+
+        totals = zeros(OUTPUTS, PLACES, BLOCK_R, ACC)
+        frame = z + (batch * D0 + i0 + 1) * D1 * D2 * RANK
+        loaded = ahead
+        if not AHEAD:
+            loaded = load_plane(
+                z + (batch * D0 + i0) * D1 * D2 * RANK, True, rows, columns, channels, D1, D2,
+                K1, STRIDE1, DILATION1, BEFORE1, 1, K2, STRIDE2, DILATION2, BEFORE2, 1,
+                ROWS, COLUMNS, RANK, WHOLE,
+            )  # fmt: skip
+        ahead = ()
+        for a in tl.static_range(ROWS + K1 - 1):
+            weights = ()
+            for j in tl.static_range(COLUMNS):
+                weight = tl.zeros([PLACES, BLOCK_R], ACC)
+                for i in tl.static_range(ROWS):
+                    if a - i >= 0 and a - i < K1:
+                        factor = tap(waiting1, f1, a - i, channels, RANK, K1, False, ACC)
+                        weight += factor * met[i * COLUMNS + j]
+                weights = weights + (weight,)
+            sums = zeros(COLUMNS, PLACES, BLOCK_R, ACC)
+            for b in tl.static_range(LINE):
+                value = wide(loaded[a * LINE + b], ACC)
+                if AFFINE or RELU:
+                    exists, _ = under_taps(
+                        frame, True, a, b, rows, columns, channels, D1, D2, STRIDE1, DILATION1, BEFORE1, 1,
+                        STRIDE2, DILATION2, BEFORE2, 1, RANK, WHOLE,
+                    )  # fmt: skip
+                    value = seen(value, exists, by, plus, AFFINE, RELU)
+                if AHEAD:
+                    exists, pointers = under_taps(
+                        frame, i0 + 1 < last, a, b, rows, columns, channels, D1, D2, STRIDE1, DILATION1,
+                        BEFORE1, 1, STRIDE2, DILATION2, BEFORE2, 1, RANK, WHOLE,
+                    )  # fmt: skip
+                    ahead = ahead + (tl.load(pointers, mask=exists, other=0),)
+                more = ()
+                for j in tl.static_range(COLUMNS):
+                    if b - j >= 0 and b - j < K2:
+                        factor = tap(waiting2, f2, b - j, channels, RANK, K2, False, ACC)
+                        more = more + (sums[j] + factor * value,)
+                    else:
+                        more = more + (sums[j],)
+                sums = more
+                more = ()
+                for k2 in tl.static_range(K2):
+                    if b - k2 >= 0 and b - k2 < COLUMNS:
+                        more = more + (of2[k2] + weights[b - k2] * value,)
+                    else:
+                        more = more + (of2[k2],)
+                of2 = more
+            more = ()
+            for n in tl.static_range(OUTPUTS):
+                if a - n // COLUMNS >= 0 and a - n // COLUMNS < K1:
+                    factor = tap(waiting1, f1, a - n // COLUMNS, channels, RANK, K1, False, ACC)
+                    more = more + (totals[n] + factor * sums[n % COLUMNS],)
+                else:
+                    more = more + (totals[n],)
+            totals = more
+            more = ()
+            for k1 in tl.static_range(K1):
+                total = of1[k1]
+                if a - k1 >= 0 and a - k1 < ROWS:
+                    for j in tl.static_range(COLUMNS):
+                        total += met[(a - k1) * COLUMNS + j] * sums[j]
+                more = more + (total,)
+            of1 = more
+        more = ()
+        for k0 in tl.static_range(K0):
+            total = of0[k0]
+            for n in tl.static_range(OUTPUTS):
+                total += wide(under[k0 * OUTPUTS + n], ACC) * totals[n]
+            more = more + (total,)
+        of0 = more
+
+    part = parts + program.to(tl.int64) * (K0 + K1 + K2) * RANK + channels
+    for k in tl.static_range(K0):
+        tl.store(part + k * RANK, tl.sum(of0[k], axis=0), mask=known)
+    for k in tl.static_range(K1):
+        tl.store(part + (K0 + k) * RANK, tl.sum(of1[k], axis=0), mask=known)
+    for k in tl.static_range(K2):
+        tl.store(part + (K0 + K1 + k) * RANK, tl.sum(of2[k], axis=0), mask=known)
 
 
-@triton.jit
-def factor_gradients(
-    merged, f0, f1, f2, df0, df1, df2,
+@triton.jit(do_not_specialize=["count", "each"])
+def sum_of_parts(
+    parts, sums, df0, df1, df2, count, each,
     K0: tl.constexpr, K1: tl.constexpr, K2: tl.constexpr, RANK: tl.constexpr, ACC: tl.constexpr,
-    BLOCK_K: tl.constexpr, BLOCK_R: tl.constexpr,
+    BLOCK_P: tl.constexpr, BLOCK_R: tl.constexpr,
 ):  # fmt: skip
-    """Gradient of every factor from that of the merged kernel, (K0 K1 K2, R): BLOCK_K holds all taps."""
+    """One tap, BLOCK_R channels, ``each`` of ``count`` parts: to ``sums``, (P', K0 + K1 + K2, R), or df."""
+    TAPS: tl.constexpr = K0 + K1 + K2
+    k, group = tl.program_id(1), tl.program_id(2)
     channels = tl.program_id(0) * BLOCK_R + tl.arange(0, BLOCK_R)
-    taps = tl.arange(0, BLOCK_K)
-    k0, k1, k2 = taps // (K1 * K2), taps // K2 % K1, taps % K2
     known = channels < RANK
-    exists = (taps < K0 * K1 * K2)[:, None] & known[None, :]
-    total = tl.load(merged + taps[:, None] * RANK + channels[None, :], mask=exists, other=0)
-    w0 = rows_of(f0, k0, channels, exists, RANK, ACC)
-    w1 = rows_of(f1, k1, channels, exists, RANK, ACC)
-    w2 = rows_of(f2, k2, channels, exists, RANK, ACC)
-    store_rows(df0, k0, total * w1 * w2, channels, known, K0, RANK)
-    store_rows(df1, k1, total * w0 * w2, channels, known, K1, RANK)
-    store_rows(df2, k2, total * w0 * w1, channels, known, K2, RANK)
-
-
-@triton.jit
-def rows_of(factor, rows, channels, exists, RANK: tl.constexpr, ACC: tl.constexpr):
-    """A factor's rows, one a tap; ones where there is no factor."""
-    if factor is None:
-        value = exists.to(ACC)
-    else:
-        value = tl.load(factor + rows[:, None] * RANK + channels[None, :], mask=exists, other=0).to(ACC)
-    return value
-
-
-@triton.jit
-def store_rows(gradient, rows, value, channels, known, K: tl.constexpr, RANK: tl.constexpr):
-    """Sum over all taps with the same row of a factor."""
-    if gradient is not None:
-        for k in range(K):
-            row = tl.sum(tl.where((rows == k)[:, None], value, 0), axis=0)
-            tl.store(gradient + k * RANK + channels, row, mask=known)
+    total = tl.zeros([BLOCK_P, BLOCK_R], ACC)
+    last = tl.minimum((group + 1) * each, count)
+    for start in range(group * each, last, BLOCK_P):
+        part = start + tl.arange(0, BLOCK_P)
+        exists = (part < last)[:, None] & known[None, :]
+        at = (part.to(tl.int64) * TAPS + k)[:, None] * RANK + channels[None, :]
+        total += tl.load(parts + at, mask=exists, other=0)
+    total = tl.sum(total, axis=0)
+    if sums is not None:
+        tl.store(sums + (group * TAPS + k) * RANK + channels, total, mask=known)
+    if df0 is not None:
+        tl.store(df0 + k * RANK + channels, total, mask=known & (k < K0))
+    if df1 is not None:
+        k1 = k - K0
+        tl.store(df1 + k1 * RANK + channels, total, mask=known & (k1 >= 0) & (k1 < K1))
+    if df2 is not None:
+        k2 = k - K0 - K1
+        tl.store(df2 + k2 * RANK + channels, total, mask=known & (k2 >= 0) & (k2 < K2))

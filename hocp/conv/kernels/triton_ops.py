@@ -41,7 +41,7 @@ def depthwise(z, f0, f1, f2, scale, shift, relu, places):
 def depthwise_product(z, f0, f1, f2, scale, shift, relu, places, matrix, bias):
     """The depthwise stage, then a product with a matrix (R, T) and a bias (T,): (B, O0, O1, O2, T).
 
-    In one kernel where that pays; never keeps the stage's result for the backward pass.
+    In one kernel where that is quicker; without a backward pass, which would need the stage's result.
     """
     if not triton_launch.fusable(z, matrix):
         bias = None if bias is None else bias.to(matrix.dtype)
@@ -107,29 +107,19 @@ def _(dy, z, f0, f1, f2, scale, shift, relu, places):
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    """The stage's input and the parameters; what is large and can be computed again is not kept."""
-    z, f0, f1, f2, scale, shift, ctx.relu, ctx.places, *last = inputs
-    ctx.save_for_backward(z, f0, f1, f2, scale, shift, *last)
+    """The stage's input and the parameters."""
+    *tensors, ctx.relu, ctx.places = inputs
+    ctx.save_for_backward(*tensors)
 
 
 def _depthwise_backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
     return _stage_gradients(ctx, dy)
 
 
-def _product_backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
-    *stage, matrix, bias = ctx.saved_tensors
-    rows, of_matrix = dy.reshape(-1, dy.shape[-1]), None
-    if ctx.needs_input_grad[8]:
-        inner = depthwise(*stage, ctx.relu, ctx.places)
-        of_matrix = inner.reshape(-1, inner.shape[-1]).t() @ rows
-    of_bias = rows.sum(0).to(bias.dtype) if ctx.needs_input_grad[9] else None
-    return *_stage_gradients(ctx, dy @ matrix.t()), of_matrix, of_bias
-
-
 def _stage_gradients(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
     """Gradients of the eight arguments of the stage from that of its output."""
-    stage = *ctx.saved_tensors[:6], ctx.relu, ctx.places
-    f0, f1, f2, scale, shift = ctx.saved_tensors[1:6]
+    stage = *ctx.saved_tensors, ctx.relu, ctx.places
+    f0, f1, f2, scale, shift = ctx.saved_tensors[1:]
     wanted = ctx.needs_input_grad
     dz, of_factors, of_affine = None, [None] * 3, [None] * 2
     if wanted[0] or wanted[4] or wanted[5]:
@@ -142,7 +132,6 @@ def _stage_gradients(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
 
 
 depthwise.register_autograd(_depthwise_backward, setup_context=_keep)
-depthwise_product.register_autograd(_product_backward, setup_context=_keep)
 
 
 def _modes(factors: Sequence[Maybe], places: Sequence[int]) -> Modes:

@@ -9,10 +9,24 @@ One description serves both directions. Tap k of output o stands on the input po
 ``(o STRIDE + k DILATION - BEFORE) / SPREAD`` if that is a whole number inside the input, and sees zero if
 not. The convolution has SPREAD 1. Its transpose, which computes the gradient of the input, has STRIDE 1, the
 stride as SPREAD, and the taps in reverse.
+
+A position of a tile stands for ROWS x COLUMNS outputs, one more than one only where neighbouring outputs see
+neighbouring inputs (STRIDE, DILATION and SPREAD 1). Each has its own tile in a tuple of tiles, since a
+Triton program cannot shift its registers: what a thread has loaded for one output it can use for the next
+only under another name. A 2 x 2 block of outputs of a 3 x 3 convolution takes 16 loads instead of 36.
 """
+
+import os
 
 import triton
 from triton import language as tl
+
+#: Arguments of which no value has code of its own, as 1 and multiples of 16 would.
+SIZES = ("D0", "D1", "D2", "O0", "O1", "O2", "frames")
+#: Taps of a mode that wait in registers; later ones are loaded where they are used.
+WAITING = tl.constexpr(3)
+#: Whether inline PTX is understood: not by the interpreter, nor by drivers of other makers.
+PARTED = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1")
 
 
 @triton.jit
@@ -22,11 +36,34 @@ def under_tap(
 ):  # fmt: skip
     """Input positions under tap k, and whether they exist."""
     at = output * STRIDE + (k * DILATION - BEFORE)
-    exists = at >= 0
     if SPREAD > 1:
-        exists = exists & (at % SPREAD == 0)
+        exists = (at >= 0) & (at % SPREAD == 0)
         at = at // SPREAD
-    return at, exists & (at < size)
+        exists = exists & (at < size)
+    else:
+        exists = tl.cast(at, tl.uint32, bitcast=True) < size  # what is below 0 is far above, without its sign
+    return at, exists
+
+
+@triton.jit
+def places(
+    tile, O1, O2, ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK1: tl.constexpr, BLOCK2: tl.constexpr, place
+):
+    """First row and column of the outputs at each place of a tile, (P,) each, and how many tiles there are.
+
+    With BLOCK1 = 1 a tile is a piece of all positions in their order, else a rectangle.
+    """
+    lines, line = tl.cdiv(O1, ROWS), tl.cdiv(O2, COLUMNS)
+    if BLOCK1 == 1:
+        tiles = tl.cdiv(lines * line, BLOCK2)
+        at = tile % tiles * BLOCK2 + place
+        rows, columns = at // line, at % line
+    else:
+        tiles2 = tl.cdiv(line, BLOCK2)
+        tiles = tl.cdiv(lines, BLOCK1) * tiles2
+        rows = tile % tiles // tiles2 * BLOCK1 + place // BLOCK2
+        columns = tile % tiles2 * BLOCK2 + place % BLOCK2
+    return rows * ROWS, columns * COLUMNS, tiles
 
 
 @triton.jit
@@ -44,29 +81,80 @@ def load_tap(
 
 
 @triton.jit
-def tap(
-    factor, k: tl.constexpr, first, second, third, channels,
-    RANK: tl.constexpr, K: tl.constexpr, REVERSED: tl.constexpr, ACC: tl.constexpr,
-):  # fmt: skip
-    """Row k of a factor: the first three wait in registers, later ones are loaded where they are used."""
-    if k == 0:
-        row = first
-    elif k == 1:
-        row = second
-    elif k == 2:
-        row = third
-    else:
-        row = load_tap(factor, k, channels, RANK, K, REVERSED, ACC)
-    return row
+def load_taps(
+    factor, channels, RANK: tl.constexpr, K: tl.constexpr, REVERSED: tl.constexpr, ACC: tl.constexpr
+):
+    """The first taps of a factor, a row each."""
+    rows = ()
+    for k in tl.static_range(min(K, WAITING)):
+        rows = rows + (load_tap(factor, k, channels, RANK, K, REVERSED, ACC),)
+    return rows
 
 
 @triton.jit
-def load_seen(
-    pointers, exists, scale, shift,
-    AFFINE: tl.constexpr, RELU: tl.constexpr, ACC: tl.constexpr,
+def tap(
+    waiting, factor, k: tl.constexpr, channels,
+    RANK: tl.constexpr, K: tl.constexpr, REVERSED: tl.constexpr, ACC: tl.constexpr,
 ):  # fmt: skip
-    """What the depthwise stage sees: the input after affine and ReLU, and zeros where there is none."""
-    value = tl.load(pointers, mask=exists, other=0).to(ACC)
+    """Row k of a factor, from the rows that wait in registers if it is one of them; (1, R)."""
+    if k < WAITING:  # noqa: SIM108 (where one is None, Triton would compile both)
+        row = waiting[k]
+    else:
+        row = load_tap(factor, k, channels, RANK, K, REVERSED, ACC)
+    return row[None, :]
+
+
+@triton.jit
+def zeros(COUNT: tl.constexpr, P: tl.constexpr, R: tl.constexpr, ACC: tl.constexpr):
+    """So many tiles of zeros."""
+    tiles = ()
+    for _ in tl.static_range(COUNT):
+        tiles = tiles + (tl.zeros([P, R], ACC),)
+    return tiles
+
+
+@triton.jit
+def wide(value, ACC: tl.constexpr):
+    """The same numbers as ACC. Two of bfloat16 share a register, and each takes one instruction to part."""
+    if value.dtype == tl.bfloat16 and PARTED:
+        parted = tl.inline_asm_elementwise(
+            "shl.b32 $0, $2, 16; and.b32 $1, $2, 0xffff0000;",
+            "=r,=r,r",
+            [value],
+            dtype=tl.float32,
+            is_pure=True,
+            pack=2,
+        )
+    else:
+        parted = value.to(ACC)
+    return parted
+
+
+@triton.jit
+def under_taps(
+    frame, there, a, b, rows, columns, channels, D1, D2,
+    STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr, SPREAD1: tl.constexpr,
+    STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr, SPREAD2: tl.constexpr,
+    RANK: tl.constexpr, WHOLE: tl.constexpr,
+):  # fmt: skip
+    """Which numbers exist under tap a of mode 1 and b of mode 2, and where in a frame, if it is ``there``."""
+    i1, in1 = under_tap(rows, a, D1, STRIDE1, DILATION1, BEFORE1, SPREAD1)
+    width = tl.where(in1 & there, D2, 0)  # of the line of input under the tap: nothing if it is not there
+    i2, in2 = under_tap(columns, b, width, STRIDE2, DILATION2, BEFORE2, SPREAD2)
+    exists = in2[:, None]
+    if not WHOLE:
+        exists = exists & (channels < RANK)[None, :]
+    if SPREAD2 > 1:
+        pointers = frame + ((i1 * D2 + i2)[:, None] * RANK + channels[None, :])
+    else:
+        line = frame + ((i1 * D2 + columns * STRIDE2)[:, None] * RANK + channels[None, :])
+        pointers = line + (b * DILATION2 - BEFORE2) * RANK  # a constant of the instruction
+    return exists, pointers
+
+
+@triton.jit
+def seen(value, exists, scale, shift, AFFINE: tl.constexpr, RELU: tl.constexpr):
+    """What the depthwise stage sees: its input after affine and ReLU, and zeros where there is none."""
     if AFFINE:
         value = value * scale + shift
     if RELU:
