@@ -49,6 +49,9 @@ def agreement(
     """
     torch.manual_seed(seed)
     network = build(name, outputs=OUTPUTS, width=width).train()
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.eval()  # no two precisions draw the same
     x = fold_frames(torch.randn(shape), order_of(name))
     rows = []
     for probe, probed in (("as_built", network), ("smooth", smoothed(network))):
@@ -65,7 +68,7 @@ def smoothed(network: nn.Module) -> nn.Module:
     network = deepcopy(network)
     for parent in list(network.modules()):
         for child_name, child in list(parent.named_children()):
-            if isinstance(child, nn.ReLU):
+            if isinstance(child, (nn.ReLU, nn.ReLU6)):
                 setattr(parent, child_name, nn.SiLU())
             elif isinstance(child, (nn.MaxPool2d, nn.MaxPool3d)):
                 average = nn.AvgPool2d if isinstance(child, nn.MaxPool2d) else nn.AvgPool3d

@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for table and report")
     parser.add_argument("--device", default="cuda", metavar="D", help="cuda, cuda:N; cpu rehearses")
     parser.add_argument("--size", default="full", help="full, or small for a rehearsal of seconds")
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="stop sooner or later than that; what is left out is said"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
             f"gpu-bench: torch {torch.__version__} finds no GPU here; nothing was measured", file=sys.stderr
         )
         return NO_GPU
-    rows, report = measure(device, args.size, say=lambda line: print(line, flush=True))
+    rows, report = measure(device, args.size, seconds=args.seconds, say=lambda line: print(line, flush=True))
     table = args.out / file_name(device, "gpu_bench", "csv")
     files.write_csv(table, record.SPEED, rows)
     files.write_json(table.with_suffix(".json"), report)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,7 +56,9 @@ SIZES = {
 }
 
 
-def check(device: torch.device, size: str, *, say: Callable[[str], None] = print) -> dict[str, Any]:
+def check(
+    device: torch.device, size: str, *, seconds: float | None = None, say: Callable[[str], None] = print
+) -> dict[str, Any]:
     """Compare and train every network; what fails is a row with its reason, never an exception.
 
     Parameters
@@ -64,6 +66,8 @@ def check(device: torch.device, size: str, *, say: Callable[[str], None] = print
     device : torch.device
         A GPU; a CPU makes it a rehearsal, and the record says so.
     size : {'full', 'small'}
+    seconds : float, optional
+        After which no further training step begins; by default as many as the size has.
     say : callable
         Takes a line of progress at a time.
 
@@ -73,6 +77,7 @@ def check(device: torch.device, size: str, *, say: Callable[[str], None] = print
         A JSON value; `verdict` is "passed" if no row failed or stopped for want of time.
     """
     started, chosen = time.monotonic(), SIZES[size]
+    chosen = chosen if seconds is None else replace(chosen, budget=seconds)
     begun = datetime.now(UTC).isoformat(timespec="seconds")
     agreements, trainings = [], []
     for row in _agreements(device, chosen, deadline=started + chosen.budget / 2):

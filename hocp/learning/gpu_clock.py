@@ -5,42 +5,61 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from statistics import quantiles
+from typing import Any, NamedTuple
 
 import torch
 
 from hocp.learning.gpu_precision import PRECISIONS, Precision, computing, synchronise
 
 Call = Callable[[], object]
+LEAST_MS, MOST_CALLS = 0.3, 20  # of a graph
 WARM_UP = 3  # calls before the clock starts: kernels are built and chosen in them
 
 
-def graphed(call: Call, device: torch.device) -> Call:
-    """The call as a CUDA graph, so that its kernels are timed and not the launching; itself on a CPU."""
+class Timed(NamedTuple):
+    """What is timed, of how many calls it consists, and what must live as long: the tensors of a graph."""
+
+    run: Call
+    calls: int = 1
+    holds: object = None
+
+
+def graphed(call: Call, device: torch.device) -> Timed:
+    """Calls as one CUDA graph, so that kernels are timed and not the launching; one call itself on a CPU.
+
+    A graph holds so many that its own launch does not count. They find in the caches what is small enough.
+    """
     if device.type != "cuda":
         call()
-        return call
+        return Timed(call)
     stream = torch.cuda.Stream(device)
     stream.wait_stream(torch.cuda.current_stream(device))
     with torch.cuda.stream(stream):
         for _ in range(WARM_UP):
             call()
+        start = _mark(device)
+        call()
+        end = _mark(device)
     torch.cuda.current_stream(device).wait_stream(stream)
+    synchronise(device)
+    calls = max(1, min(MOST_CALLS, round(LEAST_MS / _between(start, end))))
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        call()
-    return graph.replay
-
-
-def timed(calls: Mapping[str, Call], device: torch.device, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each call in each round; a round calls all, so that they share its weather."""
-    spans: dict[str, list[tuple]] = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name, call in calls.items():
-            start = _mark(device)
+        for _ in range(calls):
             call()
+    return Timed(graph.replay, calls, holds=call)
+
+
+def timed(calls: Mapping[Any, Timed], device: torch.device, rounds: int) -> dict[Any, list[float]]:
+    """Milliseconds of one call of each in each round; a round runs all, so that they share its weather."""
+    spans: dict[Any, list[tuple]] = {name: [] for name in calls}
+    for _ in range(rounds):
+        for name, what in calls.items():
+            start = _mark(device)
+            what.run()
             spans[name].append((start, _mark(device)))
     synchronise(device)
-    return {name: [_between(*span) for span in found] for name, found in spans.items()}
+    return {name: [_between(*span) / calls[name].calls for span in found] for name, found in spans.items()}
 
 
 def _mark(device: torch.device) -> torch.cuda.Event | float:
@@ -73,7 +92,7 @@ def limits(device: torch.device, *, side: int, megabytes: int, rounds: int) -> d
         Of the tensor that is copied; far more than the caches hold.
     rounds : int
     """
-    source, target = torch.zeros(2, megabytes * 250_000, device=device)
+    source, target = torch.randn(2, megabytes * 250_000, device=device)  # zeros would be quicker
     found = {"copy_gbs": 2e-3 * megabytes / _best(lambda: target.copy_(source), device, rounds) * 1e3}
     for precision in PRECISIONS:
         with computing(precision, device):
@@ -90,4 +109,4 @@ def _product(precision: Precision, device: torch.device, side: int, rounds: int)
 def _best(call: Call, device: torch.device, rounds: int) -> float:
     """Milliseconds of the quickest round."""
     call()
-    return min(timed({"only": call}, device, rounds)["only"])
+    return min(timed({"only": Timed(call)}, device, rounds)["only"])

@@ -21,6 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for the record")
     parser.add_argument("--device", default="cuda", metavar="D", help="cuda, cuda:N; cpu rehearses the check")
     parser.add_argument("--size", default="full", help="full, or small for a rehearsal of seconds")
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="stop sooner or later than that; what is left out fails"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return NO_GPU
-    found = check(device, args.size, say=lambda line: print(line, flush=True))
+    found = check(device, args.size, seconds=args.seconds, say=lambda line: print(line, flush=True))
     path = args.out / file_name(device)
     files.write_json(path, found)
     rehearsal = "rehearsal on " if found["rehearsal"] else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from hocp.contracts import record
 from hocp.learning.gpu_check import describe, device_name
 from hocp.learning.gpu_clock import graphed, limits, spread, timed
 from hocp.learning.gpu_precision import PRECISIONS, Precision, available, computing
-from hocp.learning.gpu_speed_layers import CALLS, Case, build, caller, error, input_of, work
+from hocp.learning.gpu_speed_layers import CALLS, Case, build, caller, error, in_layout, input_of, work
 from hocp.learning.gpu_speed_networks import NetworkCase, network_rows
 from hocp.learning.gpu_training import NO_TIME
 
@@ -43,7 +43,7 @@ class Size:
 
 SIZES = {
     "full": Size(16, 256, ((64, 56), (128, 28), (256, 14), (512, 7)), 16, (2, 3, 6), 8192, 1024,
-                 NetworkCase(1.0, 8, (16, 112, 112)), 450.0),
+                 NetworkCase(1.0, 32, (16, 112, 112)), 450.0),
     "small": Size(1, 1, ((4, 4),), 2, (), 64, 1, NetworkCase(0.125, 1, (4, 32, 32)), 300.0),
 }  # fmt: skip
 
@@ -66,7 +66,9 @@ def cases(size: Size) -> Iterator[tuple[Case, Precision]]:
         yield from ((Case(case.batch, case.channels, case.size, times), fp32) for case in clips)
 
 
-def measure(device: torch.device, size: str, *, say: Callable[[str], None] = print) -> tuple[list[Row], Row]:
+def measure(
+    device: torch.device, size: str, *, seconds: float | None = None, say: Callable[[str], None] = print
+) -> tuple[list[Row], Row]:
     """Measure all that there is time for; what fails is a row without times, its reason in the report.
 
     Parameters
@@ -74,6 +76,8 @@ def measure(device: torch.device, size: str, *, say: Callable[[str], None] = pri
     device : torch.device
         A GPU; a CPU makes it a rehearsal, and the report says so.
     size : {'full', 'small'}
+    seconds : float, optional
+        After which no further case begins; by default as many as the size has.
     say : callable
         Takes a line of progress at a time.
 
@@ -85,6 +89,7 @@ def measure(device: torch.device, size: str, *, say: Callable[[str], None] = pri
         A JSON value: device, limits, settings, and for each row that was not measured the reason.
     """
     started, chosen = time.monotonic(), SIZES[size]
+    chosen = chosen if seconds is None else replace(chosen, budget=seconds)
     begun, before = datetime.now(UTC).isoformat(timespec="seconds"), torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
@@ -114,7 +119,8 @@ def measure(device: torch.device, size: str, *, say: Callable[[str], None] = pri
 
 
 _MEANINGS = {
-    "timing": "layers and stages as CUDA graphs, networks as launched; interleaved; cudnn.benchmark on",
+    "timing": "layers and stages as CUDA graphs of up to 20 calls, so that small tensors stay in the caches; "
+    "networks as launched; interleaved; cudnn.benchmark on",
     "roof_ms": "larger of 2 macs / product peak and bytes / copy bandwidth; three times that with backward",
     "error": "of output and input gradient of one sample, against float64; rounded parameters included",
 }
@@ -127,7 +133,8 @@ def _all_rows(device: torch.device, size: Size, most: dict[str, float], *, deadl
     for case, precision in cases(size):
         for row in _case_rows(case, precision, device, most, deadline=until):
             yield common | {"dtype": _dtype_name(precision)} | row
-    for precision in PRECISIONS[1:]:
+    fp32, tf32, bf16 = PRECISIONS
+    for precision in (bf16, fp32, tf32):
         for row in network_rows(size.network, precision, device, rounds=ROUNDS // 2, deadline=deadline):
             yield common | {"dtype": _dtype_name(precision)} | row
 
@@ -186,7 +193,7 @@ def _prepare(case: Case, call: str, **like: Any) -> tuple[dict, dict]:
 
 def _call(case: Case, peer: tuple[str, str], call: str, **like: Any) -> Callable[[], Any]:
     x = input_of(case, peer[1], **like)
-    layer = build(case, peer[0], **like)
+    layer = in_layout(build(case, peer[0], **like), peer[1])
     with torch.no_grad():
         direction = torch.randn_like(layer(x))
     return caller(layer, x, call, direction)

@@ -81,6 +81,15 @@ def input_of(case: Case, layout: str, *, batch: int | None = None, **like: Any) 
     return (channels_last(x) if layout == "channels_last" else x).requires_grad_()
 
 
+def in_layout(peer: Callable[[Tensor], Tensor], layout: str) -> Callable[[Tensor], Tensor]:
+    """The peer with its kernels in the layout of its input, else each call would bring them into it."""
+    if layout == "channels_last" and isinstance(peer, nn.Module):
+        for parameter in peer.parameters():
+            if parameter.dim() in (4, 5):
+                parameter.data = channels_last(parameter.data)
+    return peer
+
+
 def build(case: Case, name: str, **like: Any) -> Callable[[Tensor], Tensor]:
     """A peer; all of a case compute the same function, but for "copy".
 
@@ -159,7 +168,7 @@ def work(case: Case, name: str, itemsize: int) -> dict[str, int]:
 
 def error(case: Case, name: str, layout: str, **like: Any) -> float:
     """Of output and gradients of input, for one sample, against the same function in float64."""
-    peer = build(case, name, **like)
+    peer = in_layout(build(case, name, **like), layout)
     x = input_of(case, layout, batch=1, **like)
     exact = peer if name == "copy" else build(case, "dense" if not case.stage else "grouped convolution")
     exact = exact if name == "copy" else exact.to(device=x.device, dtype=torch.float64)

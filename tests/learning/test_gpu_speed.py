@@ -94,14 +94,17 @@ def test_networks_of_the_table_train():
     size = replace(gpu_speed.SIZES["small"].network, clip=(2, 16, 16), batch=2)
     options = {"rounds": 1, "deadline": float("inf")}
     rows = list(gpu_speed.network_rows(size, PRECISIONS[0], CPU, **options))
-    assert [row["peer"] for row in rows] == ["dense", "dense", "hocp triton", "hocp views"]
+    of = {rank: [row["peer"] for row in rows if row["rank_of"] == rank] for rank in ("matched", "C")}
+    assert of["matched"] == of["C"] == ["dense", "dense", "hocp triton", "hocp views"]
     assert all(row["median_ms"] > 0 for row in rows if row["peer"] != "hocp triton")
-    assert "CUDA device" in rows[2]["reason"]
+    assert all("CUDA device" in row["reason"] for row in rows if row["peer"] == "hocp triton")
+    sizes = {row["rank_of"]: row["parameters"] for row in rows if row["peer"] == "hocp views"}
+    assert sizes["C"] < sizes["matched"]
 
 
 def test_rounds_call_all_in_turn():
     order = []
-    calls = {name: lambda name=name: order.append(name) for name in "ab"}
+    calls = {name: gpu_clock.Timed(lambda name=name: order.append(name)) for name in "ab"}
     assert {name: len(times) for name, times in gpu_clock.timed(calls, CPU, 3).items()} == {"a": 3, "b": 3}
     assert order == list("ababab")
     assert gpu_clock.spread([4.0, 1.0, 2.0, 3.0, 5.0]) == {
