@@ -79,7 +79,7 @@ def choosing(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Seque
 
 
 def roofline(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:
-    """Our share of the roofline; noted are the highest of our forms and that of the products alone."""
+    """Our share of the roofline; noted are the highest of our forms, and of the products or a copy alone."""
     mine = speed.fastest(rows.dropna(subset=["roof_ms"]), ours)
     if mine is None:
         return None
@@ -87,7 +87,16 @@ def roofline(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Seque
     forms = rows[rows["peer"].str.startswith("hocp ")]
     best = speed.fastest(forms, forms["peer"].unique())
     form = f"best form: {best['peer']} with {speed.roof_fraction(best).value:.2f}"
+    if case.suite == "stages":
+        return Finding(value, note=_copy(rows, case))
     return Finding(value, note="; ".join(filter(None, [form, _products(rows, mine, value.value)])))
+
+
+def _copy(rows: pd.DataFrame, case: Case) -> str:
+    """What share a copy of the same tensor has: it reads and writes as much as a forward call."""
+    alone = speed.fastest(rows, ["copy"])
+    timed = alone is not None and case.call == "forward"
+    return f"a copy of as much gives {speed.roof_fraction(alone).value:.2f}" if timed else ""
 
 
 def kept(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:

@@ -5,7 +5,8 @@
 ``<!-- table:headline -->`` ... ``<!-- /table -->`` holds the claims that matter, ``<!-- table:tab_sewa -->``
 one table: paper, ours, verdict, ``<!-- table:claims -->`` every claim by its verdict,
 ``<!-- table:tab_conformance -->`` the outcomes of probes, counted, and
-``<!-- table:speed -->`` how many times quicker, from the timings of ``--speed``.
+``<!-- table:speed -->`` how many times quicker, from the timings of ``--speed``,
+``<!-- table:speed_gpu -->`` the same from those of ``--speed-gpu``.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import csv
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,7 @@ MARKERS = re.compile(r"(<!-- table:(\w+) -->\n)(.*?)(<!-- /table -->)", re.DOTAL
 EMOTION = published.EMOTION
 Rows = list[dict[str, str]]
 Reader = Callable[[str], Rows]
+Timings = Mapping[str, pd.DataFrame | None]  # of each marker of speed
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--tables", required=True, type=Path, metavar="DIR", help="folder of tab_*.csv")
     parser.add_argument("--scenario", required=True, help="where the numbers come from, for the reader")
     parser.add_argument("--speed", metavar="CSV", help="timings; without them the speed block says `not run`")
+    parser.add_argument("--speed-gpu", metavar="CSV", help="the same of a GPU")
     parser.add_argument("--published", metavar="YAML", help="default: results/published/paper.yaml")
     parser.add_argument(
         "--check", action="store_true", help="change nothing, fail when a table is out of date"
@@ -47,7 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     text = args.readme.read_text("utf-8")
     known = published.load(args.published)
     try:
-        timings = None if args.speed is None else speed.read(args.speed)
+        places = {"speed": args.speed, "speed_gpu": args.speed_gpu}
+        timings = {name: None if path is None else speed.read(path) for name, path in places.items()}
         renewed = renew(text, lambda stem: read(args.tables, stem), known, args.scenario, timings)
     except (ValueError, FileNotFoundError) as error:
         print(f"figures.readme: {args.readme}: {error}", file=sys.stderr)
@@ -69,9 +73,7 @@ def read(folder: Path, stem: str) -> Rows:
         return list(csv.DictReader(file))
 
 
-def renew(
-    text: str, rows_of: Reader, known: published.Published, scenario: str, timings: pd.DataFrame | None
-) -> str:
+def renew(text: str, rows_of: Reader, known: published.Published, scenario: str, timings: Timings) -> str:
     """The README with every marked table made anew.
 
     Raises
@@ -89,14 +91,12 @@ def differences(old: str, new: str) -> list[tuple[str, str, str]]:
     return [(a[2], a[3], b[3]) for a, b in zip(MARKERS.finditer(old), MARKERS.finditer(new), strict=True)]
 
 
-def _table(
-    name: str, rows_of: Reader, known: published.Published, scenario: str, timings: pd.DataFrame | None
-) -> str:
+def _table(name: str, rows_of: Reader, known: published.Published, scenario: str, timings: Timings) -> str:
     """One table as Markdown, without its title: the README has words of its own around it."""
-    if name == "speed" and timings is None:
+    if name in timings and timings[name] is None:
         return "Not run: there is no record of timings yet.\n"
-    if name == "speed":
-        blocks = [tab_speed_claim.claim(timings)]
+    if name in timings:
+        blocks = [tab_speed_claim.claim(timings[name])]
     elif name == "headline":
         blocks = headline(rows_of, known, scenario)
     elif name.removeprefix("tab_") in EMOTION:
@@ -112,7 +112,7 @@ def _table(
         legal = [
             "headline",
             "claims",
-            "speed",
+            *timings,
             "tab_sizes",
             "tab_cifar",
             "tab_conformance",

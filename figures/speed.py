@@ -17,6 +17,7 @@ from hocp.contracts import files, record
 RUN = ("device", "processor", "torch", "commit")
 ALIKE = (*record.SPEED_ALIKE, "commit")
 OURS = ("hocp auto",)
+OURS_ON_GPU = ("hocp auto", "hocp triton")
 TLTORCH = ("tltorch factorized", "tltorch mobilenet", "tltorch reconstructed")
 PRODUCTS = ("products conv", "products linear")
 NUMBERS = (

@@ -55,9 +55,15 @@ def sizes(rows: pd.DataFrame, rank_of: str = "C") -> str:
     return f"Against dense: equal channels, R = {rank_of}; ours are smaller: {said} of the parameters."
 
 
+def on_cpu(rows: pd.DataFrame) -> bool:
+    """Whether timings are of a CPU."""
+    return bool((rows["device"] == "cpu").any())
+
+
 def parameter_share(case: pd.DataFrame) -> float | None:
     """Parameters of ours over those of the dense layer or network; None where one was not timed."""
-    ours, dense = speed.fastest(case, speed.OURS), speed.fastest(case, ["dense"])
+    ours = speed.fastest(case, speed.OURS) if on_cpu(case) else speed.fastest(case, speed.OURS_ON_GPU)
+    dense = speed.fastest(case, ["dense"])
     return None if ours is None or dense is None else ours["parameters"] / dense["parameters"]
 
 

@@ -2,12 +2,13 @@
 
     python -m workflow.bless demo
     python -m workflow.bless demo --speed
+    python -m workflow.bless --gpu FOLDER/gpu_bench.<device>.<torch>.csv
 
 What is kept: tables with their trails, records, claims, rank lists, costs, benchmarks, facts of the data
 sets, figures as PNG; with --speed only the speed benchmark of full size, made by the target `bench_full`,
-with its tables and figures. What is not: data, models, predictions, logs, whose hashes stand in the
-records, and `conventions.csv`, which is large. The folder is named after scenario (or "speed"), device and
-torch version.
+with its tables and figures; with --gpu what ``python -m hocp gpu-bench`` wrote. What is not: data, models,
+predictions, logs, whose hashes stand in the records, and `conventions.csv`, which is large. The folder is
+named after scenario (or "speed"), device and torch version.
 """
 
 import argparse
@@ -56,9 +57,14 @@ SPEED_SHOWN = {
 def main(argv: list[str] | None = None) -> int:
     """Copy the chosen files in one step; an older reference of the same name is replaced."""
     parser = argparse.ArgumentParser(prog="python -m workflow.bless", description=__doc__.splitlines()[0])
-    parser.add_argument("scenario", help="name of a finished scenario, e.g. demo")
+    parser.add_argument("scenario", nargs="?", help="name of a finished scenario, e.g. demo")
+    parser.add_argument("--gpu", type=Path, metavar="CSV", help="keep a benchmark of a GPU")
     parser.add_argument("--speed", action="store_true", help="keep its speed benchmark of full size instead")
     args = parser.parse_args(argv)
+    if (args.gpu is None) == (args.scenario is None):
+        parser.error("name a scenario, or a file with --gpu")
+    if args.gpu is not None:
+        return keep_gpu(args.gpu)
     source = ROOT / "results" / args.scenario
     return keep_speed(source / "bench" / "full") if args.speed else keep_scenario(args.scenario, source)
 
@@ -90,13 +96,34 @@ def keep_speed(source: Path) -> int:
     return 0
 
 
-def show(timings: Path, folder: Path) -> Iterator[tuple[Path, str]]:
-    """Set the tables and draw the figures of a speed benchmark: file -> its place in the reference."""
-    for module, (options, suffixes) in SPEED_SHOWN.items():
+def keep_gpu(table: Path) -> int:
+    """Keep what ``python -m hocp gpu-bench`` wrote, with the claim that is made from it."""
+    report = files.read_json(table.with_suffix(".json"))
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        kept = {folder / f"speed{file.suffix}": "{name}" for file in (table, table.with_suffix(".json"))}
+        for file in kept:
+            shutil.copy(table.with_suffix(file.suffix), file)
+        kept |= dict(show(folder / "speed.csv", folder, "tab_speed_claim"))
+        publish(folder_name("speed", [report["environment"]]), kept)
+    return 0
+
+
+def show(timings: Path, folder: Path, *modules: str) -> Iterator[tuple[Path, str]]:
+    """Set tables and draw figures of a speed benchmark, all by default: file -> place in the reference."""
+    for module in modules or SPEED_SHOWN:
+        options, suffixes = SPEED_SHOWN[module]
         place = "figures" if module.startswith("fig") else "tables"
-        command = [sys.executable, "-m", f"figures.{module}", "--speed", str(timings), *options]
+        shown = [timings, *gpus()] if module == "tab_speed" else [timings]
+        command = [sys.executable, "-m", f"figures.{module}", "--speed", *map(str, shown), *options]
         subprocess.run([*command, "--out", str(folder / place / module)], cwd=ROOT, check=True)
         yield from ((folder / place / f"{module}{suffix}", f"{place}/{{name}}") for suffix in suffixes)
+
+
+def gpus() -> list[Path]:
+    """Kept benchmarks of GPUs."""
+    found = sorted((ROOT / "results" / "reference").glob("speed.*/speed.csv"))
+    return [path for path in found if not path.parent.name.startswith("speed.cpu.")]
 
 
 def publish(name: str, kept: Mapping[Path, str]) -> None:
@@ -116,7 +143,7 @@ def folder_name(kind: str, environments: Sequence[Mapping[str, Any]]) -> str:
     if len(kinds) != 1:
         raise ValueError(f"results come from different devices or torch versions: {sorted(kinds)}")
     ((device, torch),) = kinds
-    return f"{kind}.{device.replace(' ', '-')}.torch{torch.partition('+')[0]}"
+    return f"{kind}.{device.replace(' ', '-').lower()}.torch{torch.partition('+')[0]}"
 
 
 if __name__ == "__main__":

@@ -71,9 +71,22 @@ def smoothed(network: nn.Module) -> nn.Module:
             if isinstance(child, (nn.ReLU, nn.ReLU6)):
                 setattr(parent, child_name, nn.SiLU())
             elif isinstance(child, (nn.MaxPool2d, nn.MaxPool3d)):
-                average = nn.AvgPool2d if isinstance(child, nn.MaxPool2d) else nn.AvgPool3d
-                setattr(parent, child_name, average(child.kernel_size, child.stride, child.padding))
+                setattr(parent, child_name, _average(child))
     return network
+
+
+def _average(pool: nn.MaxPool2d | nn.MaxPool3d) -> nn.Module:
+    """Average pooling of the same windows.
+
+    It pads by itself: with a padding of its own, torch's gradient of channels-last images is wrong on a GPU
+    (pytorch issue 188344, found by this check in 2.11).
+    """
+    order = 2 if isinstance(pool, nn.MaxPool2d) else 3
+    sides = (pool.padding,) * order if isinstance(pool.padding, int) else pool.padding
+    zeros = [side for size in reversed(sides) for side in (size, size)]
+    average = (nn.AvgPool2d, nn.AvgPool3d)[order - 2]
+    return nn.Sequential(nn.ConstantPad3d(zeros, 0) if order == 3 else nn.ZeroPad2d(zeros),
+                         average(pool.kernel_size, pool.stride))  # fmt: skip
 
 
 def _rebuilding(network: nn.Module) -> nn.Module:

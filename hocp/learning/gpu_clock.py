@@ -37,17 +37,21 @@ def graphed(call: Call, device: torch.device) -> Timed:
     with torch.cuda.stream(stream):
         for _ in range(WARM_UP):
             call()
-        start = _mark(device)
-        call()
-        end = _mark(device)
     torch.cuda.current_stream(device).wait_stream(stream)
-    synchronise(device)
-    calls = max(1, min(MOST_CALLS, round(LEAST_MS / _between(start, end))))
+    once = _captured(call, 1)
+    once.replay()
+    (took,) = timed({"once": Timed(once.replay)}, device, 1)["once"]
+    calls = max(1, min(MOST_CALLS, round(LEAST_MS / took)))
+    graph = once if calls == 1 else _captured(call, calls)
+    return Timed(graph.replay, calls, holds=call)
+
+
+def _captured(call: Call, times: int) -> torch.cuda.CUDAGraph:
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        for _ in range(calls):
+        for _ in range(times):
             call()
-    return Timed(graph.replay, calls, holds=call)
+    return graph
 
 
 def timed(calls: Mapping[Any, Timed], device: torch.device, rounds: int) -> dict[Any, list[float]]:

@@ -148,7 +148,7 @@ def _common(device: torch.device) -> Row:
         "device": device_name(device),
         "processor": record.processor(),
         "torch": torch.__version__,
-        "commit": code["commit"] or f"code {code['sources_sha256'][:12]}",
+        "commit": code["commit"] if code["changed"] is False else f"code {code['sources_sha256'][:12]}",
     }
 
 

@@ -204,7 +204,7 @@ def test_counts_lead_to_their_row_of_cost_csv(tmp_path, capsys, row, words):
 @pytest.fixture
 def blessed_speed(scenario, tmp_path, monkeypatch):
     """A README, a blessed scenario with a claim, and the committed timings with the table made from them."""
-    (kept,) = trail.REFERENCE.glob("speed.*/speed.csv")
+    (kept,) = trail.REFERENCE.glob("speed.cpu.*/speed.csv")
     reference = tmp_path / "reference"
     monkeypatch.setattr(trail, "REFERENCE", reference)
     made_up_scenario.bless(scenario, reference / "demo.cpu.torch2.13.0")

@@ -19,7 +19,7 @@ from hocp.conv.choice.decide import decide
 from hocp.conv.choice.machine import machine
 from hocp.conv.choice.model import default_model
 from hocp.conv.choice.tuning import Machine, enter, known
-from hocp.conv.forms import FORMS, Call, able
+from hocp.conv.forms import FORMS, Call, able, triton
 from hocp.conv.forms.chain import Chain
 
 IMAGE = Call(8, 64, 64, 1, 64, (28, 28), Geometry((3, 3), padding=1))
@@ -73,12 +73,19 @@ def test_the_model_of_this_machine_counts_before_the_shipped_one(tuning_file):
 
 
 @pytest.mark.parametrize("call", [
-    IMAGE._replace(device="meta"), IMAGE._replace(device="cuda", processor="NVIDIA H200"),
-    Call(1, 4, 4, 1, 3, (5, 5, 5, 5), Geometry((3, 3, 3, 3))),
+    IMAGE._replace(device="meta"), Call(1, 4, 4, 1, 3, (5, 5, 5, 5), Geometry((3, 3, 3, 3))),
+    Call(1, 4, 4, 1, 3, (5, 5, 5, 5), Geometry((3, 3, 3, 3)), device="cuda", processor="NVIDIA H200"),
 ])  # fmt: skip
 def test_where_nothing_is_known_views_is_taken_and_said_so(call):
     decision = decide(call)
     assert decision.taken == "views" and decision.why.startswith("nothing is known")
+
+
+@pytest.mark.parametrize(("installed", "taken"), [(True, "triton"), (False, "views")])
+def test_where_nothing_is_known_of_a_gpu_its_own_form_is_taken_if_it_can_be(monkeypatch, installed, taken):
+    monkeypatch.setattr(triton, "INSTALLED", installed)
+    decision = decide(IMAGE._replace(device="cuda", processor="NVIDIA H200"))
+    assert decision.taken == taken and decision.why.startswith("nothing is known")
 
 
 CHAINS = ("fused", "views")  # the first where there is a compiler

@@ -189,14 +189,15 @@ def rows() -> Iterator[dict[str, Any]]:
     for case in CASES:
         for dtype in (torch.bfloat16, torch.float32):
             for launch in launches_of(case, dtype):
-                blocks = {name: value for name, value in launch.arguments.items() if "BLOCK" in name}
+                parts = ("BLOCK", "ROWS", "COLUMNS", "AHEAD")
+                blocks = {name: value for name, value in launch.arguments.items() if name.startswith(parts)}
                 built = usage(build(launch))
                 yield {
                     "kernel": launch.kernel.__name__,
                     "case": case,
                     "dtype": str(dtype).removeprefix("torch."),
                     "tile": " ".join(f"{name}={value}" for name, value in blocks.items()),
-                    "frames": launch.arguments.get("FRAMES", ""),
+                    "frames": launch.arguments.get("frames", ""),
                     "warps": launch.options["num_warps"],
                     "registers": built.registers,
                     "spilled_bytes": built.spilled,

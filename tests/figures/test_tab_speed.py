@@ -111,9 +111,9 @@ def test_without_products_they_are_not_spoken_of(made):
 
 def test_what_no_run_measured_is_not_run(made):
     on_gpu = [row for row in made[0] if row["device"] == "gpu"]
-    assert len(on_gpu) == 6
+    assert len(on_gpu) == 2 * 18
     assert {(row["verdict"], row["value"], row["reason"]) for row in on_gpu} == {(NOT_RUN, "", "")}
-    assert len([cells for cells in pipe_rows(made[1]) if NOT_RUN in cells]) == 6
+    assert len([cells for cells in pipe_rows(made[1]) if NOT_RUN in cells]) == 2 * 18
 
 
 def test_wide_form_shows_both_allocators_and_what_has_to_be_said(made):
@@ -158,8 +158,26 @@ def test_a_gpu_is_judged_in_every_number_format(tmp_path):
     for dtype, factor in (("float32", 8), ("bfloat16", 2)):
         ours = layer(*STAGE, "C", "forward", "hocp auto", device="H200", threads=8, dtype=dtype)
         found += [ours, slowed(ours, factor, peer="dense")]
-    row = line(make(tmp_path, found), "One GPU", "3-D layers of 64 channels, times quicker than dense", "")
+    made, name = make(tmp_path, found), "3-D layers, times quicker than dense, forward, 64 channels"
+    row = line(made, "One GPU, bfloat16", name, "")
     assert (row["value"], row["verdict"]) == ("2", "missed")
+    row = line(made, "One GPU, float32", name, "")
+    assert (row["value"], row["verdict"]) == ("8", "reached")
+
+
+def test_beside_a_stage_stands_a_copy_of_as_much(tmp_path):
+    """Of three times its bytes with the backward pass, of which a copy moves one: nothing is said."""
+    found = []
+    for call in ("forward", "forward + backward"):
+        ours = layer(*STAGE, "C", call, "hocp auto", device="H200", threads=8, dtype="bfloat16")
+        ours |= {"suite": "stages", "peer": "hocp triton", "median_ms": 4.0, "roof_ms": 1.0}
+        found += [ours, ours | {"peer": "copy", "median_ms": 1.25}]
+    made = make(tmp_path, found)
+    name = "depthwise stage, share of the copy bandwidth"
+    row = line(made, "One GPU, bfloat16", f"{name}, forward, 64 channels", "")
+    assert (row["value"], row["reason"]) == ("0.25", "a copy of as much gives 0.80")
+    row = line(made, "One GPU, bfloat16", f"{name}, forward + backward, 64 channels", "")
+    assert (row["value"], row["reason"]) == ("0.25", "")
 
 
 def test_targets_are_those_of_the_issue():
@@ -168,7 +186,10 @@ def test_targets_are_those_of_the_issue():
     assert (found.judged, found.shown) == ("kept", "default")
     wanted = {}
     for target in found.targets:
-        wanted.setdefault(target.heading.partition(",")[0], []).append(target.wanted)
+        gpu = target.where["device"] == "gpu"
+        heading = target.heading if gpu else target.heading.partition(",")[0]
+        wanted.setdefault(heading, []).append(target.wanted)
+    on_gpu = [0.7] * 4 + [0.5] * 4 + [3, 5, 5, 5] * 2 + [4, 4]
     assert wanted == {
         "3-D layers at rank C": [
             5, 3.3, 2, 1.9, 6, 3.5, 2.3, 2.3, 2, 2, 9, 10, 10.5, 12, 10, 11, 11, 15, 2, 1.05, 1, 1.15,
@@ -178,7 +199,8 @@ def test_targets_are_those_of_the_issue():
         "Layers at rank C": [0.8] * 8,
         "R3D-18 with layers swapped at rank C": [6, 8, 2.5, 3],
         "ResNet-18 with layers swapped at rank C": [2.8, 3],
-        "One GPU": [0.7, 0.5, 3, 5, 4, 4],
+        "One GPU, bfloat16": on_gpu,
+        "One GPU, float32": on_gpu,
     }  # fmt: skip
 
 

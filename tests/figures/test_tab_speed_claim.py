@@ -55,3 +55,38 @@ def test_products_of_torch_count_by_the_faster(tmp_path):
     row = make(tmp_path, found)["2-D layers of a ResNet-18", "inference", "two products alone"]
     assert float(row["times_quicker"]) == pytest.approx(6 / 8)
     assert "1 means that ours computes its convolutions" in (tmp_path / "tab_speed_claim.md").read_text()
+
+
+STAGES = ((64, 56), (128, 28), (256, 14), (512, 7))
+
+
+def on_gpu(channels, side, call, peer, dtype, milliseconds):
+    row = layer(3, channels, side, "C", call, "hocp auto", device="H200", threads=8, dtype=dtype)
+    return row | {"peer": peer, "median_ms": milliseconds, "q25_ms": milliseconds, "q75_ms": milliseconds}
+
+
+def test_a_gpu_has_a_line_for_each_number_format(tmp_path):
+    found = []
+    for dtype, dense in (("float32", 8.0), ("bfloat16", 2.0)):
+        for stage in STAGES:
+            found += [on_gpu(*stage, "forward", "dense", dtype, dense)]
+            found += [on_gpu(*stage, "forward", "hocp triton", dtype, 1.0)]
+    made = make(tmp_path, found)
+    assert {key[0] for key in made} == {f"3-D layers of a ResNet-18, {d}" for d in ("bfloat16", "float32")}
+    assert float(made["3-D layers of a ResNet-18, float32", "inference", "dense"]["times_quicker"]) == 8
+    assert float(made["3-D layers of a ResNet-18, bfloat16", "inference", "dense"]["times_quicker"]) == 2
+    assert not any(against == "two products alone" for _, _, against in made)
+    text = (tmp_path / "tab_speed_claim.md").read_text()
+    assert "Timed on H200" in text and "CUDA graphs" in text and "products alone" not in text
+
+
+def test_a_mean_of_some_sizes_of_a_gpu_is_not_shown(tmp_path):
+    found = [
+        on_gpu(*stage, "forward", peer, "float32", 1.0)
+        for stage in STAGES
+        for peer in ("dense", "hocp triton")
+    ]
+    for row in found[2:]:
+        row["median_ms"] = row["q25_ms"] = row["q75_ms"] = ""
+    row = make(tmp_path, found)["3-D layers of a ResNet-18, float32", "inference", "dense"]
+    assert (row["times_quicker"], row["reason"]) == ("", "not run: only 1 of 4 sizes were timed")

@@ -8,6 +8,7 @@ import time
 
 import pytest
 import torch
+from torch import nn
 
 from hocp.__main__ import main
 from hocp.learning import gpu_agreement, gpu_check, gpu_training
@@ -206,3 +207,17 @@ def test_needs_no_more_than_training():
 
 def test_all_networks_are_checked():
     assert gpu_check.names() == names()
+
+
+@pytest.mark.parametrize(("pool", "average", "size"), [
+    (nn.MaxPool2d(3, 2, 1), nn.AvgPool2d(3, 2, 1), (7, 8)),
+    (nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)), nn.AvgPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)), (3, 7, 8)),
+])  # fmt: skip
+def test_the_smooth_probe_averages_the_windows_of_the_maximum(pool, average, size):
+    x = torch.randn(2, 3, *size)
+    torch.testing.assert_close(gpu_agreement.smoothed(nn.Sequential(pool))(x), average(x))
+
+
+def test_the_probes_draw_no_dropout_and_the_smooth_one_has_no_kink():
+    rows = gpu_agreement.agreement("mobilenetv2", CPU, width=0.125, shape=SHAPE, seed=0)
+    assert {row["verdict"] for row in rows if row["precision"] == "fp32"} == {"passed"}

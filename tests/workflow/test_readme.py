@@ -80,6 +80,8 @@ def test_tables_are_those_of_the_reference_run(page, scenario):
     timings = [str(path) for path in (ROOT / "results" / "reference").glob("speed.cpu.*/speed.csv")]
     call = ["--readme", page, "--tables", str(folder / "tables"), "--scenario", scenario, "--check"]
     call += ["--speed", *timings] if timings else []
+    on_gpu = [str(path) for path in (ROOT / "results" / "reference").glob("speed.nvidia-*/speed.csv")]
+    call += ["--speed-gpu", *on_gpu] if on_gpu else []
     answer = subprocess.run([sys.executable, "-m", "figures.readme", *call], cwd=ROOT, capture_output=True)
     assert answer.returncode == 0, answer.stderr.decode()
 

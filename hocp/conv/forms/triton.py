@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.metadata import version
 from importlib.util import find_spec
 from math import prod
 from typing import Any
@@ -25,7 +26,16 @@ from hocp.conv.forms.stages import enter_rank_space, leave_rank_space
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import pad
 
-INSTALLED = find_spec("triton") is not None
+
+def _installed() -> bool:
+    """Whether Triton is there, of 3.3 or later: earlier ones know no tuples of tiles."""
+    if find_spec("triton") is None:
+        return False
+    major, minor, *_ = version("triton").split(".")
+    return (int(major), int(minor)) >= (3, 3)
+
+
+INSTALLED = _installed()
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"  # by which Triton itself decides, at its import
 DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _ALIGNED = 32  # channels
@@ -81,7 +91,7 @@ class TritonForm(Form):
 def _reason(device: str, geometry: Geometry, dtype: torch.dtype) -> str | None:
     """Why the kernels cannot run, in words; None if they can."""
     if not INSTALLED:
-        return "Triton is not installed (pip install 'hocp[gpu]')"
+        return "Triton 3.3 or later is not installed (pip install 'hocp[gpu]')"
     if device not in ("cuda", "meta") and not INTERPRETED:
         return f"Triton's kernels need a CUDA device, and the input is on {device!r}"
     if geometry.order not in _PLACES:

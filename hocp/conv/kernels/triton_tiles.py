@@ -31,9 +31,10 @@ class Modes:
         return Modes(self.taps, (1, 1, 1), self.dilation, before, self.stride)
 
     @property
-    def steps_are_one(self) -> bool:
-        """Whether neighbouring outputs see neighbouring inputs in the last two modes."""
-        return all(steps[1:] == (1, 1) for steps in (self.stride, self.dilation, self.spread))
+    def share_loads(self) -> bool:
+        """Whether neighbouring outputs see neighbouring inputs in the last two modes, few enough to hold."""
+        ones = all(steps[1:] == (1, 1) for steps in (self.stride, self.dilation, self.spread))
+        return ones and max(self.taps[1:]) <= 3
 
     def constants(self) -> dict[str, int]:
         """As the kernels' constants."""
@@ -49,10 +50,11 @@ class Modes:
 
 @dataclass(frozen=True)
 class Tile:
-    """What one program of the depthwise kernel computes, by how many warps.
+    """What one program computes, by how many warps.
 
-    ``rows`` x ``columns`` positions of ``block`` outputs each, ``channels`` channels, ``frames`` outputs of
-    the first mode.
+    ``rows`` x ``columns`` positions of ``block`` outputs each, or ``columns`` of all positions in their order
+    if there is one row; ``channels`` channels, ``frames`` outputs of the first mode; ``ahead`` if a frame is
+    loaded while the one before it is summed.
     """
 
     rows: int
@@ -89,7 +91,7 @@ class Tile:
 
 
 #: Rows and columns of positions, channels, warps, outputs of a position, whether the next frame is loaded
-#: ahead. The fastest of some thirty on an H200; one more candidate is one more kernel to compile.
+#: ahead. The fastest of those tried on an H200; one more candidate is one more kernel to compile.
 _PLANE = {2: (2, 2, 64, 2, (4, 2), True), 4: (2, 2, 64, 2, (4, 2), False)}
 _PLANE_SEEN = (2, 2, 64, 4, (2, 2), False)  # with registers left for an affine map and ReLU
 _LINES = ((1, 4, 64, 2, (1, 2), False), (1, 8, 64, 4, (1, 4), False))
@@ -103,7 +105,7 @@ def tiles(shape: Sequence[int], z: Tensor, modes: Modes, *, plain: bool = True) 
 
     ``plain`` where the stage sees z itself and not an affine map or ReLU of it.
     """
-    if not modes.steps_are_one:
+    if not modes.share_loads:
         blocks = [_APART[shape[2] > 1]]
     elif shape[2] > 1:
         blocks = [_PLANE[_width(z)] if plain else _PLANE_SEEN]
@@ -120,7 +122,7 @@ def product_tiles(shape: Sequence[int], z: Tensor, modes: Modes, *, plain: bool 
     few, many = max(4, channels // 16), max(4, channels // 8)
     blocks = [(wide, few)] if plain and _width(z) == 2 else [(narrow, few)]
     blocks += [(wide, many)] if plain and channels <= 64 else []
-    block = (1, 1) if not modes.steps_are_one else (2, 2) if plane else (1, 4)
+    block = (1, 1) if not modes.share_loads else (2, 2) if plane else (1, 4)
     return [
         Tile(*positions, channels, frames, warps, block, ahead=False)
         for positions, warps in blocks
@@ -131,7 +133,7 @@ def product_tiles(shape: Sequence[int], z: Tensor, modes: Modes, *, plain: bool 
 def gradient_tile(dy: Tensor, z: Tensor, modes: Modes, *, plain: bool = True) -> Tile:
     """The tile for the factors' gradients: always the same, for the order of their sums depends on it."""
     plane, shape = dy.shape[2] > 1, (z.shape[0], z.shape[1], *dy.shape[2:4])
-    if not modes.steps_are_one:
+    if not modes.share_loads:
         block = _APART[plane]
     else:
         block = _GRADIENT_PLANE[plain and _width(z) == 2] if plane else _GRADIENT_LINE
