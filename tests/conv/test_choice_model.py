@@ -108,6 +108,8 @@ def test_prices_are_found_again_whatever_the_load(price, loads, seed):
 
 
 def test_a_model_survives_its_json_and_a_broken_one_is_refused():
+    gpu = default_model("cuda")
+    assert read(json.loads(json.dumps(gpu.fields()))) == gpu
     model = default_model()
     assert read(json.loads(json.dumps(model.fields()))) == model
     for change in ({"prices": [{}]}, {"threads": 0}, {"prices": None}):

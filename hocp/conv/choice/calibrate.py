@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -66,13 +67,13 @@ def calibrate(*, device: str = "cpu", rounds: int = 3) -> Model:
 
 
 def _layers(device: str) -> Iterator[tuple[CPConv, tuple[Tensor, Tensor]]]:
-    """Layers, each with an input in both memory formats."""
-    for batch, channels, *size in SHAPES:
-        for times in RANKS:
-            rank, order = int(times * channels), len(size)
-            layer = CPConv(channels, channels, (3,) * order, rank=rank, padding=1, device=device)
-            x = torch.randn(batch, channels, *size, device=device)
-            yield layer, (x, channels_last(x))
+    """Layers, each with an input in both memory formats; on a GPU also in bfloat16."""
+    dtypes = [torch.float32] if device == "cpu" else [torch.float32, torch.bfloat16]
+    for (batch, channels, *size), times, dtype in product(SHAPES, RANKS, dtypes):
+        rank, like = int(times * channels), {"device": device, "dtype": dtype}
+        layer = CPConv(channels, channels, (3,) * len(size), rank=rank, padding=1, **like)
+        x = torch.randn(batch, channels, *size, **like)
+        yield layer, (x, channels_last(x))
 
 
 def _worth(call: Call, training: bool) -> list[str]:

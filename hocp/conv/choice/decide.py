@@ -99,7 +99,7 @@ def _model(call: Call) -> Model:
     """That of this machine with the nearest number of threads, else the one shipped."""
     models = known().get(machine(call.processor))
     if models is None or not models.models:
-        return default_model()
+        return default_model(call.device)
     return min(models.models.values(), key=lambda model: abs(model.threads - call.threads))
 
 

@@ -16,16 +16,21 @@ import numpy as np
 from hocp.contracts.files import read_json
 from hocp.conv.forms import Call, Operations
 
-DEFAULTS = Path(__file__).with_name("defaults.json")
+#: Prices shipped, by type of device; those of a GPU are for 16 bits alone.
+DEFAULTS = {
+    "cpu": Path(__file__).with_name("defaults.json"),
+    "cuda": Path(__file__).with_name("defaults_gpu.json"),
+}
 ORDERS = (2, 3)  # that are fitted; a lower or higher order is paid like the nearest
 
 
 class Purchase(NamedTuple):
-    """What is paid alike: one form in images or clips, with or without gradients."""
+    """What is paid alike: a form in images or clips, with gradients or not, on a GPU in 16 bits or not."""
 
     form: str
     order: int
     training: bool
+    half: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ class Model:
 
 def purchase(form: str, call: Call) -> Purchase:
     """What a form's call is paid like."""
-    return Purchase(form, min(max(call.order, min(ORDERS)), max(ORDERS)), call.training)
+    half = call.device != "cpu" and call.dtype.itemsize == 2  # in which tensor cores compute
+    return Purchase(form, min(max(call.order, min(ORDERS)), max(ORDERS)), call.training, half)
 
 
 def _rounded(prices: Prices) -> dict[str, float]:
@@ -102,9 +108,9 @@ def read(fields: Mapping[str, Any]) -> Model:
     """
     try:
         prices = {
-            Purchase(str(row["form"]), int(row["order"]), bool(row["training"])): Prices(
-                *(float(row[field.name]) for field in fields_of(Prices))
-            )
+            Purchase(
+                str(row["form"]), int(row["order"]), bool(row["training"]), bool(row.get("half", False))
+            ): Prices(*(float(row[field.name]) for field in fields_of(Prices)))
             for row in fields["prices"]
         }
         model = Model(str(fields["machine"]), str(fields["device"]), int(fields["threads"]), prices)
@@ -120,9 +126,9 @@ def _legal(price: float) -> bool:
 
 
 @cache
-def default_model() -> Model:
+def default_model(device: str = "cpu") -> Model:
     """The prices shipped with the library, which name the machine that they were fitted on."""
-    return read(read_json(DEFAULTS))
+    return read(read_json(DEFAULTS.get(device, DEFAULTS["cpu"])))
 
 
 Sample = tuple[Purchase, Operations, float]  # and seconds

@@ -97,7 +97,7 @@ class Call(NamedTuple):
             rank=weights.shape[0],
             size=tuple(shape[2:]),
             geometry=geometry,
-            dtype=_computed_in(x),
+            dtype=computed_in(x),
             device=device.type,
             processor=torch.cuda.get_device_name(device) if device.type == "cuda" else "",
             threads=torch.get_num_threads(),
@@ -160,7 +160,7 @@ def _by(sizes: Iterable[object]) -> str:
     return "x".join(map(str, sizes))
 
 
-def _computed_in(x: Tensor) -> torch.dtype:
+def computed_in(x: Tensor) -> torch.dtype:
     """The dtype of the products, which autocast may choose."""
     kind = x.device.type
     if under_autocast(kind) and x.dtype != torch.float64:

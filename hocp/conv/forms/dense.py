@@ -10,7 +10,7 @@ from math import prod
 
 from torch import Tensor
 
-from hocp.conv.forms.call import Call, Form, Operations, Psi, refusal
+from hocp.conv.forms.call import Call, Form, Operations, Psi, computed_in, refusal
 from hocp.conv.forms.kernel import kruskal_kernel
 from hocp.conv.geometry import Geometry
 from hocp.conv.nd import channels_last, conv_nd
@@ -79,7 +79,9 @@ def _is_native(call: Call) -> bool:
 def dense_kernel(weights: Tensor, factors: Sequence[Tensor]) -> Tensor:
     """The full kernel (T, C / g, K0, ...) in the memory format that its convolution wants.
 
-    On a processor that is channels last: in a network with batch norms and ReLUs 10 to 40 % faster.
+    On a processor that is channels last: in a network with batch norms and ReLUs 10 to 40 % faster. On a GPU
+    it is so in 16 bits, for tensor cores want it.
     """
     kernel = kruskal_kernel(weights, factors)
-    return channels_last(kernel) if kernel.device.type == "cpu" else kernel
+    last = kernel.device.type == "cpu" or computed_in(kernel).itemsize == 2
+    return channels_last(kernel) if last else kernel

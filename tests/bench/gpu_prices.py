@@ -1,0 +1,67 @@
+"""Prices of forms on a GPU, fitted to a benchmark of it: what `hocp.conv` ships for GPUs not calibrated.
+
+``python -m tests.bench.gpu_prices results/reference/speed.<gpu>/speed.csv MODEL.json``; the file shipped is
+``hocp/conv/choice/defaults_gpu.json``.
+
+Only of 16 bits, where tensor cores make dense convolutions hard to beat; in float32 the GPU's own form is
+taken anyway. All layers of a benchmark have the same multiply-adds, so the price of a launch cannot be told
+from it: it is set to about what one kernel waits for the one before it.
+"""
+
+import sys
+from collections import defaultdict
+
+import pandas as pd
+import torch
+
+from figures import speed
+from hocp.contracts import files
+from hocp.conv import Geometry
+from hocp.conv.choice.model import Model, Prices, Purchase, fit, purchase
+from hocp.conv.forms import FORMS, Call, Operations
+
+LAUNCH = 3e-6  # seconds
+FORMS_TIMED = ("dense", "chain", "merged", "views", "triton")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Read the benchmark, write the model."""
+    source, target = sys.argv[1:] if argv is None else argv
+    files.write_json(target, model(speed.read(source)).fields())
+    return 0
+
+
+def model(rows: pd.DataFrame) -> Model:
+    """Prices of all forms timed in bfloat16; of dense convolutions in channels last, their fastest."""
+    rows = speed.where(rows, suite="layers", dtype="bfloat16").dropna(subset=["median_ms"])
+    rows = rows[(rows["peer"] != "dense") | (rows["layout"] == "channels_last")]
+    samples: dict[Purchase, list[tuple[Operations, float]]] = defaultdict(list)
+    for row in rows.to_dict("records"):
+        form = row["peer"].removeprefix("hocp ")
+        if form in FORMS_TIMED:
+            call = call_of(row)
+            samples[purchase(form, call)].append((FORMS[form].work(call), row["median_ms"] / 1e3))
+    machine = f"{rows['device'].iloc[0]}, torch {rows['torch'].iloc[0]}"
+    return Model(machine, "cuda", 1, {kind: _prices(kind, found) for kind, found in samples.items()})
+
+
+def call_of(row: dict) -> Call:
+    """The call that a row timed: dense ones with their kernel ready."""
+    size = tuple(map(int, row["size"].split("x")))
+    channels, order = int(row["channels"]), len(size)
+    return Call(
+        batch=int(row["batch"]), in_channels=channels, out_channels=channels, groups=1, rank=int(row["rank"]),
+        size=size, geometry=Geometry((3,) * order, padding=1), dtype=torch.bfloat16, device="cuda",
+        training=row["call"] != "forward", channels_last=row["layout"] == "channels_last", kept=True,
+    )  # fmt: skip
+
+
+def _prices(kind: Purchase, found: list[tuple[Operations, float]]) -> Prices:
+    """All but that of a launch from the times."""
+    without = [(kind, Operations(o.matrix, o.other, o.bytes, 0, o.copied), seconds) for o, seconds in found]
+    (prices,) = fit([without], passes=1).values()
+    return Prices(LAUNCH, prices.matrix, prices.other, prices.byte, prices.copied)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
