@@ -81,6 +81,13 @@ SPEED_ALIKE = (
     "torch",
 )  # fmt: skip
 
+#: One row a layer: milliseconds of a forward call of the compiled form and of its stages; `outside_ms` passes
+#: before and behind them; `two_products_ms` is what torch takes for the layer's two products alone.
+SPEED_STAGES = (
+    "subject", "batch", "channels", "rank", "threads", "calls", "call_ms", "packing_ms", "enter_ms",
+    "convolutions_ms", "leave_ms", "outside_ms", "two_products_ms", "processor", "torch", "commit",
+)  # fmt: skip
+
 #: One row a difference of two methods, `method_a` minus `method_b`, with its interval. `unit` is what was
 #: drawn anew for it and `clusters` how many there were; a missing number has its `reason`.
 COMPARISONS = (

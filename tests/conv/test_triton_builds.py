@@ -35,7 +35,9 @@ def test_builds_fit_and_spill_nothing(case, dtype):
         found = usage(built)
         assert found.spilled == 0 and found.shared <= SHARED, (launch.options, found)
         if launch.kernel is not triton_launch.sum_of_parts and "rank 70" not in case:
-            assert "ld.global.v4" in built.asm["ptx"] or "ld.global.v2" in built.asm["ptx"]
+            several = ["ld.global.v4", "ld.global.v2"]
+            several += ["ld.global.b32"] if dtype == torch.bfloat16 else []  # two in one word
+            assert any(load in built.asm["ptx"] for load in several)
 
 
 def test_products_take_the_tensor_cores():

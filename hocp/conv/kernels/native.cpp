@@ -14,6 +14,7 @@
 // H, W, panel).
 #include <omp.h>
 
+#include "laps.h"
 #include "samples.h"
 
 namespace {
@@ -90,22 +91,27 @@ Index forward(const Problem& p, const T* x, Index first, const T* u, const T* we
         Scratch mine{memory + before + omp_get_thread_num() * own_bytes};
         const Bands<T> own(mine, l, false);
         T* channels = mine.take<T>(x ? ROW_BLOCK * C : 0);
+        LAP(0);
         taps.fill(l, f, weights);
         psi.fill(p.rank, l.padded);
         if (x) pack_panels(u, C, p.rank, entering);
         pack_transposed(v, O, p.rank, l.padded, leaving);
+        LAP(1);
         for (Index from = 0; from < p.batch; from += l.samples) {
             const Index count = std::min(l.samples, p.batch - from);
             const Index step = (z ? p.batch : count) * l.sample_in * P, out_step = count * l.sample_out * P;
             T* here = z ? z + from * l.sample_in * P : between;
             if (x) enter(count * l.sample_in, in.from(from * l.sample_in), entering, l.panels, here, step, channels);
+            LAP(2);
 #pragma omp for schedule(dynamic)
             for (Index item = 0; item < count * l.panels; ++item) {
                 const Index b = item / l.panels, panel = item % l.panels;
                 convolve_sample(l, taps, psi, panel, own, f[0] != nullptr, here + panel * step + b * l.sample_in * P,
                                 out + panel * out_step + b * l.sample_out * P);
             }
+            LAP(3);
             leave(count * l.sample_out, out, out_step, l.panels, leaving, bias, result.from(from * l.sample_out));
+            LAP(4);
         }
     }
     return 0;
