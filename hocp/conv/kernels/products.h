@@ -13,11 +13,12 @@ struct Left {
     Index row, inner, outer, blocks, depth;
 };
 
-// c (ROWS, panel) = start + a b, or c + a b without a start.
-template <typename T, int ROWS>
+// c (ROWS, panel) = start + a b, or c + a b without a start. PANELS says that the left side stands in panels, too, a
+// block each: its steps and depth are then constants, which leaves fewer instructions between the multiply-adds.
+template <typename T, int ROWS, bool PANELS>
 inline void tile(const T* a, const Left& l, const T* b, T* c, Index c_row, const T* start) {
     using V = typename Vector<T>::type;
-    constexpr int L = Vector<T>::lanes;
+    constexpr int L = Vector<T>::lanes, P = 2 * L;
     V sum[ROWS][2];
 #pragma GCC unroll 16
     for (int m = 0; m < ROWS; ++m) {
@@ -25,14 +26,15 @@ inline void tile(const T* a, const Left& l, const T* b, T* c, Index c_row, const
         sum[m][0] = *(const V*)from;
         sum[m][1] = *(const V*)(from + L);
     }
+    const Index depth = PANELS ? P : l.depth, row = PANELS ? P : l.row, inner = PANELS ? 1 : l.inner;
     for (Index j = 0; j < l.blocks; ++j) {
         const T* left = a + j * l.outer;
 #pragma GCC unroll 2
-        for (Index i = 0; i < l.depth; ++i, left += l.inner, b += 2 * L) {
+        for (Index i = 0; i < depth; ++i, left += inner, b += P) {
             const V b0 = *(const V*)b, b1 = *(const V*)(b + L);
 #pragma GCC unroll 16
             for (int m = 0; m < ROWS; ++m) {
-                const T factor = left[m * l.row];
+                const T factor = left[m * row];
                 sum[m][0] += factor * b0;
                 sum[m][1] += factor * b1;
             }
@@ -45,17 +47,17 @@ inline void tile(const T* a, const Left& l, const T* b, T* c, Index c_row, const
     }
 }
 
-template <typename T, int ROWS = MOST_ROWS>
+template <typename T, bool PANELS, int ROWS = MOST_ROWS>
 void tile_of(Index rows, const T* a, const Left& l, const T* b, T* c, Index c_row, const T* start) {
     if (rows == ROWS)
-        tile<T, ROWS>(a, l, b, c, c_row, start);
+        tile<T, ROWS, PANELS>(a, l, b, c, c_row, start);
     else if constexpr (ROWS > 1)
-        tile_of<T, ROWS - 1>(rows, a, l, b, c, c_row, start);
+        tile_of<T, PANELS, ROWS - 1>(rows, a, l, b, c, c_row, start);
 }
 
 // The same for any number of rows, in tiles of about equal height, and so much of the depth at a time that this
 // part of b stays in the first cache; b (depth, panel) is packed.
-template <typename T>
+template <typename T, bool PANELS = false>
 void product(Index rows, const T* a, const Left& l, const T* b, T* c, Index c_row, const T* start) {
     const Index tiles = (rows + MOST_ROWS - 1) / MOST_ROWS, low = rows / tiles, higher = rows % tiles;
     const Index most = l.blocks > 1 ? std::max<Index>(DEPTH / l.depth, 1) : 1;
@@ -65,7 +67,7 @@ void product(Index rows, const T* a, const Left& l, const T* b, T* c, Index c_ro
             const T *left = a + j * l.outer + k * l.inner, *right = b + (j * l.depth + k) * Vector<T>::panel;
             for (Index n = 0, m = 0; n < tiles; ++n) {
                 const Index height = low + (n < higher);
-                tile_of<T>(height, left + m * l.row, part, right, c + m * c_row, c_row, j || k ? nullptr : start);
+                tile_of<T, PANELS>(height, left + m * l.row, part, right, c + m * c_row, c_row, j || k ? nullptr : start);
                 m += height;
             }
         }
@@ -268,7 +270,7 @@ void leave(Index rows, const T* z, Index step, Index panels, const T* packed, co
             if (bias) std::memcpy(start, bias + c, sizeof(T) * width);
             const bool whole = width == P && !out.plane;
             T* to = whole ? out.data + first * columns + c : spill;
-            product(height, z + first * P, left, packed + c * panels * P, to, whole ? columns : P, start);
+            product<T, true>(height, z + first * P, left, packed + c * panels * P, to, whole ? columns : P, start);
             if (!whole) out.put(first, height, spill, c, width);
         }
     }
