@@ -10,7 +10,7 @@ One description serves both directions. Tap k of output o stands on the input po
 not. The convolution has SPREAD 1. Its transpose, which computes the gradient of the input, has STRIDE 1, the
 stride as SPREAD, and the taps in reverse.
 
-A position of a tile stands for ROWS x COLUMNS outputs, one more than one only where neighbouring outputs see
+A position of a tile stands for ROWS x COLUMNS outputs: more than one only where neighbouring outputs see
 neighbouring inputs (STRIDE, DILATION and SPREAD 1). Each has its own tile in a tuple of tiles, since a
 Triton program cannot shift its registers: what a thread has loaded for one output it can use for the next
 only under another name. A 2 x 2 block of outputs of a 3 x 3 convolution takes 16 loads instead of 36.
@@ -18,6 +18,7 @@ only under another name. A 2 x 2 block of outputs of a 3 x 3 convolution takes 1
 
 import os
 
+import torch
 import triton
 from triton import language as tl
 
@@ -25,8 +26,8 @@ from triton import language as tl
 SIZES = ("D0", "D1", "D2", "O0", "O1", "O2", "frames")
 #: Taps of a mode that wait in registers; later ones are loaded where they are used.
 WAITING = tl.constexpr(3)
-#: Whether inline PTX is understood: not by the interpreter, nor by drivers of other makers.
-PARTED = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1")
+#: Whether inline PTX is understood: not by the interpreter, nor by GPUs of other makers.
+PARTED = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1" and torch.version.hip is None)
 
 
 @triton.jit
