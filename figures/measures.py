@@ -84,11 +84,11 @@ def roofline(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Seque
     if mine is None:
         return None
     value = speed.roof_fraction(mine)
+    if case.suite == "stages":
+        return Finding(value, note=_copy(rows, case))
     forms = rows[rows["peer"].str.startswith("hocp ")]
     best = speed.fastest(forms, forms["peer"].unique())
     form = f"best form: {best['peer']} with {speed.roof_fraction(best).value:.2f}"
-    if case.suite == "stages":
-        return Finding(value, note=_copy(rows, case))
     return Finding(value, note="; ".join(filter(None, [form, _products(rows, mine, value.value)])))
 
 
