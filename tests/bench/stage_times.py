@@ -18,6 +18,7 @@ import torch
 from hocp.contracts import files, record
 from hocp.conv import CPConv, channels_last
 from hocp.conv.kernels import build
+from tests.bench.machine import surroundings
 
 STAGES = {"packing_ms": 1, "enter_ms": 2, "convolutions_ms": 3, "leave_ms": 4}  # laps of native.cpp
 #: (B, C, D0, ...): the layers of the benchmark's targets.
@@ -40,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
 def rows(shapes: tuple[tuple[int, ...], ...], *, rounds: int = 25, calls: int = 10) -> Iterator[Row]:
     """A row a layer at rank C, in eval mode; the median of the rounds."""
     laps = _counting_laps()
-    code = record.code()
+    said = surroundings()
     for batch, channels, *size in shapes:
         layer = CPConv(channels, channels, (3,) * len(size), rank=channels, padding=1).eval()
         layer.implementation = "fused"
@@ -48,10 +49,9 @@ def rows(shapes: tuple[tuple[int, ...], ...], *, rounds: int = 25, calls: int = 
         found = [_round(layer, x, laps, calls) for _ in range(rounds + 2)][2:]
         yield {
             "subject": f"{len(size)}-D, {channels} channels, {' x '.join(map(str, size))}",
-            "batch": batch, "channels": channels, "rank": channels, "threads": torch.get_num_threads(),
+            "batch": batch, "channels": channels, "rank": channels,
             "calls": rounds * calls, **{name: median(each[name] for each in found) for name in found[0]},
-            "processor": record.processor(), "torch": torch.__version__,
-            "commit": code["commit"] if code["changed"] is False else f"code {code['sources_sha256'][:12]}",
+            **{name: said[name] for name in ("threads", "processor", "torch", "commit")},
         }  # fmt: skip
 
 
