@@ -7,8 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hocp.contracts.files import read_json
 from hocp.conv import CPConv, Geometry, cp_cost
-from hocp.conv.choice.model import Model, Prices, Purchase, default_model, fit, read
+from hocp.conv.choice.model import DEFAULTS, Model, Prices, Purchase, default_model, fit, read
 from hocp.conv.forms import FORMS, Call, Operations
 
 CALL = Call(2, 16, 32, 1, 24, (9, 10), Geometry((3, 5), stride=(1, 2), padding=1))
@@ -121,10 +122,13 @@ def test_a_model_survives_its_json_and_a_broken_one_is_refused():
             read(model.fields() | {"prices": [rows[0] | {"byte": price}]})
 
 
-def test_the_shipped_prices_cover_all_forms_in_torch_and_name_their_machine():
-    model = default_model()
+@pytest.mark.parametrize(("kind", "capability"), [("cpu", "AVX2"), ("cpu with AVX-512", "AVX512")])
+def test_the_shipped_prices_cover_all_forms_in_torch_and_name_their_machine(kind, capability):
+    model = read(read_json(DEFAULTS[kind]))
     wanted = {
         Purchase(form, order, training)
         for form in ("chain", "merged", "views", "dense") for order in (2, 3) for training in (False, True)
     }  # fmt: skip
-    assert wanted <= set(model.prices) and "torch" in model.machine and model.threads == 1
+    assert wanted <= set(model.prices) and f"({capability}), torch" in model.machine
+    wide = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    assert (default_model() == model) == (wide == (capability == "AVX512"))

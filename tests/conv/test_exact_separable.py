@@ -1,5 +1,7 @@
 """SeparableDepthwise with norms: every 1-D convolution padded and normed in its turn, orders 1 to 5."""
 
+from math import prod
+
 import torch
 from conv_builds import build, make_input
 from conv_cases import cases, examples
@@ -43,8 +45,10 @@ def test_each_mode_is_padded_convolved_and_normed_in_its_turn(case, training):
         mine.eps = theirs.eps = 0.1  # five norms of two nearly equal values would amplify roundings
         theirs.load_state_dict(mine.state_dict())
         theirs.weight, theirs.bias = mine.weight, mine.bias
-    last = [*layer.geometry.output_size(case.size), batched.shape[0]]
-    assume(torch.tensor(last).prod() > 1 or not training)
+    output_size = layer.geometry.output_size(case.size)
+    sizes = [(*output_size[: mode + 1], *case.size[mode + 1 :]) for mode in range(case.order)]
+    values = [batched.shape[0] * prod(size) for size in sizes]  # a channel, as each norm sees them
+    assume(min(values) > 1 or not training)
     expected = written_out(case, layer, batched, norms)
     expected = expected if batched is x else expected.squeeze(0)
     y, probe, leaves = layer(x), double(*expected.shape), [x, *layer.parameters()]

@@ -41,9 +41,17 @@ def gradients(y, tensors, grad):
     return torch.autograd.grad(y, tensors, grad)
 
 
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
 @st.composite
 def problems(draw):
-    """Sizes, geometry and numbers of threads; among them planes so large that they take several bands."""
+    """Sizes, geometry and numbers of threads; some planes take several bands or slabs."""
     order = draw(st.integers(1, 3))
     sizes = [draw(st.sampled_from((1, 2, 5, 9, 40) if order < 3 else (1, 2, 5, 7))) for _ in range(order)]
     if order > 1 and draw(st.booleans()):
@@ -53,6 +61,10 @@ def problems(draw):
     dilation = [draw(st.integers(1, 2)) for _ in range(order)]
     stride = [draw(st.integers(1, 3)) for _ in range(order)]
     padding = [(draw(st.integers(0, 3)), draw(st.integers(0, 3))) for _ in range(order)]
+    if draw(st.booleans()):  # what slabs know
+        taps[-2:] = [draw(st.integers(1, 3)) for _ in taps[-2:-1]] + [3]
+        stride[-1] = dilation[-1] = 1
+        padding[-1] = draw(st.integers(0, 2)), draw(st.integers(0, 3))
     for mode in range(order):  # the window has to fit
         short = dilation[mode] * (taps[mode] - 1) + 1 - sizes[mode] - sum(padding[mode])
         sizes[mode] += max(short, 0)
@@ -124,10 +136,11 @@ def test_a_long_clip_of_narrow_frames():
     assert all(close(found, expected) for found, expected in pairs)
 
 
-def test_same_bits_on_every_call():
+@pytest.mark.parametrize("batch", [1, 4], ids=["staged", "slabs"])
+def test_same_bits_on_every_call(batch, two_threads):
     """Threads take what is next, but what they add up does not depend on who did it."""
     layer = CPConv(16, 16, (3, 3, 3), rank=64, padding=1, implementation="fused")
-    x = torch.randn(3, 16, 4, 20, 20, requires_grad=True)
+    x = torch.randn(batch, 16, 4, 20, 20, requires_grad=True)
     results = [(y := layer(x), *gradients(y.sum(), [x, *layer.parameters()], None)) for _ in range(5)]
     assert all(torch.equal(a, b) for other in results[1:] for a, b in zip(results[0], other, strict=True))
 

@@ -12,13 +12,15 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 
 from hocp.contracts.files import read_json
 from hocp.conv.forms import Call, Operations
 
-#: Prices shipped, by type of device; those of a GPU are for 16 bits alone.
+#: Prices shipped, by type of device and by whether a processor has AVX-512; a GPU has those of 16 bits.
 DEFAULTS = {
     "cpu": Path(__file__).with_name("defaults.json"),
+    "cpu with AVX-512": Path(__file__).with_name("defaults_avx512.json"),
     "cuda": Path(__file__).with_name("defaults_gpu.json"),
 }
 ORDERS = (2, 3)  # that are fitted; a lower or higher order is paid like the nearest
@@ -128,7 +130,9 @@ def _legal(price: float) -> bool:
 @cache
 def default_model(device: str = "cpu") -> Model:
     """The prices shipped with the library, which name the machine that they were fitted on."""
-    return read(read_json(DEFAULTS.get(device, DEFAULTS["cpu"])))
+    wide = torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    kind = device if device == "cuda" else "cpu with AVX-512" if wide else "cpu"
+    return read(read_json(DEFAULTS[kind]))
 
 
 Sample = tuple[Purchase, Operations, float]  # and seconds

@@ -87,6 +87,60 @@ void convolve(const Mode& m, Index inner, const T* in, Index in_step, const T* f
     for (Index j = whole.last; j < m.out; ++j) one(j);
 }
 
+// Whether `convolve_plane` knows the modes.
+inline bool plane_fits(const Mode& h, const Mode& w) {
+    return h.taps <= 3 && w.taps == 3 && w.stride == 1 && w.dilation == 1 && w.before <= 2;
+}
+
+// One row of what `convolve` makes of the height and then of the width. What lies between the two stays in registers.
+// The first N taps `down` meet the rows `in`.
+template <typename T, int N>
+inline void run_row(const Mode& w, const T* const* in, const T* down, const T* along, T* out) {
+    using V = typename Vector<T>::type;
+    constexpr int L = Vector<T>::lanes, P = 2 * L;
+    for (int half = 0; half < P; half += L) {
+        V g[N], f[3];
+        const T* rows[N];
+        for (int k = 0; k < N; ++k) g[k] = *(const V*)(down + k * P + half), rows[k] = in[k] + half;
+        for (int k = 0; k < 3; ++k) f[k] = *(const V*)(along + k * P + half);
+        auto summed = [&](Index q) {
+            V sum = g[0] * *(const V*)(rows[0] + q * P);
+#pragma GCC unroll 4
+            for (int k = 1; k < N; ++k) sum += g[k] * *(const V*)(rows[k] + q * P);
+            return sum;
+        };
+        auto padded = [&](Index q) { return q >= 0 && q < w.size ? summed(q) : V{}; };
+        V left = padded(-w.before), here = padded(1 - w.before);
+        T* to = out + half;
+        auto step = [&](V right) {
+            *(V*)to = f[0] * left + f[1] * here + f[2] * right;
+            left = here, here = right, to += P;
+        };
+        const Index first = 2 - w.before, last = first + w.out, end = std::min(last, w.size);
+        for (Index q = first; q < end; ++q) step(summed(q));
+        for (Index q = std::max(first, end); q < last; ++q) step(V{});
+    }
+}
+
+// Rows [first, last) of what `convolve` makes of height and width. Row n of the input stands in place n % kept.
+template <typename T>
+void convolve_plane(const Mode& h, const Mode& w, Index first, Index last, const T* in, Index kept, const T* down,
+                    const T* along, T* out) {
+    constexpr int P = Vector<T>::panel;
+    for (Index j = first; j < last; ++j, out += w.out * P) {
+        const Inside k = taps_inside(h, j);
+        const T *rows[3], *taps = down + k.first * P;
+        for (Index n = k.first; n < k.last; ++n)
+            rows[n - k.first] = in + (j * h.stride - h.before + n * h.dilation) % kept * w.size * P;
+        switch (k.last - k.first) {
+            case 0: std::memset(out, 0, sizeof(T) * w.out * P); break;
+            case 1: run_row<T, 1>(w, rows, taps, along, out); break;
+            case 2: run_row<T, 2>(w, rows, taps, along, out); break;
+            default: run_row<T, 3>(w, rows, taps, along, out);
+        }
+    }
+}
+
 // Gradient of the input of `convolve`, entries [first, first + count), from entries [grad_first, ...) of the
 // output's gradient, of which there are `grad_count`.
 template <typename T>

@@ -25,13 +25,18 @@ constexpr int VECTOR_BYTES = 64, MOST_ROWS = 12;  // of a tile of a product: all
 #else
 constexpr int VECTOR_BYTES = 32, MOST_ROWS = 6;
 #endif
-constexpr Index LINE = 64;           // bytes of a cache line
-constexpr Index DEPTH = 256;         // of a product at a time: its right side then stays in the first cache
-constexpr Index OUTER_DEPTH = 96;    // of a product that sums over positions
-constexpr Index ROW_BLOCK = 96;      // rows of a product at a time: its left side then stays in the second cache
-constexpr Index SHARES = 4;          // pieces of a product for each thread, so that all end at about the same time
-constexpr Index BAND = 192 << 10;    // bytes of one buffer of the 1-D convolutions: a few fit the second cache
-constexpr Index SHARED = 1 << 20;    // bytes of the rank space between the products: it fits the second caches
+constexpr Index LINE = 64;               // bytes of a cache line
+constexpr Index DEPTH = 256;             // of a product at a time: its right side then stays in the first cache
+constexpr Index OUTER_DEPTH = 96;        // of a product that sums over positions
+constexpr Index ROW_BLOCK = 96;          // rows of a product at a time: its left side then stays in the second cache
+constexpr Index SHARES = 4;              // pieces of a product for each thread, so that all end at about the same time
+constexpr Index BAND = 192 << 10;        // bytes of one buffer of the 1-D convolutions: a few fit the second cache
+constexpr Index SHARED = 1 << 20;        // bytes of the rank space between the products: it fits the second caches
+constexpr Index SLAB = 384 << 10;        // bytes of the rank space of a slab: it fits a thread's second cache
+constexpr Index SLAB_ROWS = 48;          // positions of a frame in a slab: products of fewer rows are slow,
+constexpr Index SLAB_MOST = 4 << 20;     // so that its bytes may be up to this
+constexpr Index SLAB_FACTORS = 1 << 20;  // bytes of the channel factors, all of which each slab reads
+constexpr Index SLACK = 12;              // one part in so many may be computed twice, or wait
 
 template <typename T>
 struct Vector {
@@ -48,7 +53,7 @@ struct Layer {
     Index plane_in, plane_out, sample_in, sample_out;  // positions of a frame and of a sample
     Index panels, padded;                              // of the rank, padded to whole panels
     Index samples;                                     // between the two products at a time
-    Index band, window;                                // output rows convolved together, input rows they read
+    Index band;                                        // output rows convolved together
 
     explicit Layer(const Problem& p) : p(p), d(p.modes[0]), h(p.modes[1]), w(p.modes[2]) {
         plane_in = h.size * w.size, plane_out = h.out * w.out;
@@ -59,8 +64,11 @@ struct Layer {
         samples = parts ? (p.batch + parts - 1) / parts : 1;  // about as many each time
         const Index row = std::max(d.size, d.out) * std::max(w.size, w.out) * P * sizeof(T);
         band = std::clamp<Index>(BAND / row, 1, h.out);
-        window = std::min(h.size, (band - 1) * h.stride + (h.taps - 1) * h.dilation + 1);
     }
+
+    // Bytes of a row of all frames of a sample.
+    Index row_in() const { return d.size * w.size * padded * Index(sizeof(T)); }
+    Index row_out() const { return d.out * w.out * padded * Index(sizeof(T)); }
 };
 
 // Memory that the caller lends: handed out piece by piece, each at the start of a cache line.

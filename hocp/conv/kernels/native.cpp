@@ -14,8 +14,8 @@
 // H, W, panel).
 #include <omp.h>
 
-#include "laps.h"
-#include "samples.h"
+#include "slabs.h"
+#include "stages.h"
 
 namespace {
 
@@ -33,7 +33,8 @@ Index product_forward(const Problem& p, const T* x, Index first, const T* u, T* 
 #pragma omp parallel num_threads(p.threads)
     {
         pack_panels(u, p.in_channels, p.rank, factor);
-        enter(rows, image, factor, l.panels, z, rows * Vector<T>::panel, owns + omp_get_thread_num() * own);
+        T* channels = owns + omp_get_thread_num() * own;
+        enter(Together(), 0, rows, image, factor, l.panels, z, rows * Vector<T>::panel, channels);
     }
     return 0;
 }
@@ -57,8 +58,8 @@ Index product_backward(const Problem& p, const T* x, Index first, const T* u, co
     {
         clear(sums, count);
         pack_transposed(u, C, p.rank, l.padded, factor);
-        add_outer(rows, image, grad_z, step, l.panels, shares, owns + omp_get_thread_num() * own, sums);
-        if (grad_x) leave<T>(rows, grad_z, step, l.panels, factor, nullptr, {grad_x, C, image.plane});
+        add_outer_shared(0, rows, image, grad_z, step, l.panels, shares, owns + omp_get_thread_num() * own, sums);
+        if (grad_x) leave<T>(Together(), 0, rows, grad_z, step, l.panels, factor, nullptr, {grad_x, C, image.plane});
         unpack_sums(sums, shares.slices, l.padded * padded, padded * P, C, p.rank, grad_u);
     }
     return 0;
@@ -77,41 +78,37 @@ Index forward(const Problem& p, const T* x, Index first, const T* u, const T* we
     Taps<T> taps(scratch, l);
     T* entering = scratch.take<T>(x ? C * l.padded : 0);
     T* leaving = scratch.take<T>(columns * l.padded);
-    T* between = scratch.take<T>(z ? 0 : l.samples * l.sample_in * l.padded);
-    T* out = scratch.take<T>(l.samples * l.sample_out * l.padded);
     const Activation<T> psi{scale, shift, relu != 0, scratch.take<T>(2 * l.padded)};
-    const Index before = scratch.used;
-    Bands<T>(scratch, l, false);
-    scratch.take<T>(x ? ROW_BLOCK * C : 0);
+    const Slabs cut = Slabs::forward(l, !psi.none());
+    const Between<T> between(scratch, l, cut.parts ? 0 : l.samples, z);
+    const Index before = scratch.used, channel_numbers = x ? ROW_BLOCK * C : 0;
+    if (cut.parts)
+        ForwardSlab<T>(scratch, l, cut, z, channel_numbers);
+    else
+        Own<T>(scratch, l, false, channel_numbers);
     const Index own_bytes = scratch.used - before;
     if (!memory) return before + p.threads * own_bytes;
 
+    const Forward<T> all{in, entering, leaving, bias, taps, psi, f[0] != nullptr, z, result};
 #pragma omp parallel num_threads(p.threads)
     {
-        Scratch mine{memory + before + omp_get_thread_num() * own_bytes};
-        const Bands<T> own(mine, l, false);
-        T* channels = mine.take<T>(x ? ROW_BLOCK * C : 0);
         LAP(0);
         taps.fill(l, f, weights);
         psi.fill(p.rank, l.padded);
         if (x) pack_panels(u, C, p.rank, entering);
         pack_transposed(v, O, p.rank, l.padded, leaving);
         LAP(1);
-        for (Index from = 0; from < p.batch; from += l.samples) {
-            const Index count = std::min(l.samples, p.batch - from);
-            const Index step = (z ? p.batch : count) * l.sample_in * P, out_step = count * l.sample_out * P;
-            T* here = z ? z + from * l.sample_in * P : between;
-            if (x) enter(count * l.sample_in, in.from(from * l.sample_in), entering, l.panels, here, step, channels);
-            LAP(2);
+        Scratch mine{memory + before + omp_get_thread_num() * own_bytes};
+        if (cut.parts) {
+            const ForwardSlab<T> own(mine, l, cut, z, channel_numbers);
 #pragma omp for schedule(dynamic)
-            for (Index item = 0; item < count * l.panels; ++item) {
-                const Index b = item / l.panels, panel = item % l.panels;
-                convolve_sample(l, taps, psi, panel, own, f[0] != nullptr, here + panel * step + b * l.sample_in * P,
-                                out + panel * out_step + b * l.sample_out * P);
+            for (Index item = 0; item < p.batch * cut.parts; ++item) {
+                const Index b = item / cut.parts, part = item % cut.parts;
+                slab_forward(l, all, cut, own, b, l.h.out * part / cut.parts, l.h.out * (part + 1) / cut.parts);
             }
-            LAP(3);
-            leave(count * l.sample_out, out, out_step, l.panels, leaving, bias, result.from(from * l.sample_out));
-            LAP(4);
+        } else {
+            Own<T> own(mine, l, false, channel_numbers);
+            staged_forward(l, all, between, own);
         }
     }
     return 0;
@@ -126,66 +123,56 @@ Index backward(const Problem& p, const T* x, Index first, const T* u, const T* w
                char* memory) {
     constexpr int P = Vector<T>::panel;
     const Layer<T> l(p);
-    const Index C = x ? p.in_channels : 0, O = p.out_channels, C_padded = (C + P - 1) / P * P, O_padded = (O + P - 1) / P * P;
+    const Index C = x ? p.in_channels : 0, O = p.out_channels;
+    const Index C_padded = (C + P - 1) / P * P, O_padded = (O + P - 1) / P * P;
     const Image<const T> in{x, C, first ? l.sample_in : 0}, result{grad, O, grad_first ? l.sample_out : 0};
-    const Index all_taps = l.d.taps + l.h.taps + l.w.taps + 2;  // and scale and shift
+    const Slabs cut = Slabs::backward(l);
     const Shares shares(l.panels, p.threads);
+    const Index slices = cut.parts ? p.threads : shares.slices, samples = cut.parts ? 0 : l.samples;
+    const Index all_taps = Backward<T>::taps_of(l);
     Scratch scratch{memory};
     Taps<T> taps(scratch, l);
     T* entering = scratch.take<T>(z ? 0 : C * l.padded);
     T* returning = scratch.take<T>(C_padded * l.padded);
     T* leaving = scratch.take<T>(O * l.padded);
-    T* between = scratch.take<T>(z ? 0 : l.samples * l.sample_in * l.padded);
-    T* out = scratch.take<T>(l.samples * l.sample_out * l.padded);
-    T* grad_between = scratch.take<T>(x ? l.samples * l.sample_in * l.padded : 0);
-    T* grad_out = scratch.take<T>(l.samples * l.sample_out * l.padded);
+    Between<T> between(scratch, l, samples, z);
+    between.take_gradients(scratch, l, samples, x);
     const Activation<T> psi{scale, shift, relu != 0, scratch.take<T>(2 * l.padded)};
-    const Index counts[] = {shares.slices * l.padded * C_padded, shares.slices * l.padded * O_padded,
-                            p.batch * l.padded * all_taps};
-    T *sums_u = scratch.take<T>(counts[0]), *sums_v = scratch.take<T>(counts[1]), *sums_f = scratch.take<T>(counts[2]);
+    const Index count_u = l.padded * C_padded, count_v = l.padded * O_padded, count_f = p.batch * l.padded * all_taps;
+    T *sums_u = scratch.take<T>(slices * count_u), *sums_v = scratch.take<T>(slices * count_v);
+    T* sums_f = scratch.take<T>(count_f);
+    const Index channel_numbers = std::max(OUTER_DEPTH, ROW_BLOCK) * std::max(C_padded, O_padded);
     const Index before = scratch.used;
-    Bands<T>(scratch, l, true);
-    constexpr Index most = std::max(OUTER_DEPTH, ROW_BLOCK);
-    scratch.take<T>(most * std::max(C_padded, O_padded));
+    if (cut.parts)
+        BackwardSlab<T>(scratch, l, cut, z, x, channel_numbers);
+    else
+        Own<T>(scratch, l, true, channel_numbers);
     const Index own_bytes = scratch.used - before;
     if (!memory) return before + p.threads * own_bytes;
 
+    const Backward<T> all{in, result, entering, returning, leaving, taps, psi, f[0] != nullptr, z,
+                          grad_x, x ? nullptr : grad_z, sums_u, sums_v, sums_f};
 #pragma omp parallel num_threads(p.threads)
     {
-        Scratch mine{memory + before + omp_get_thread_num() * own_bytes};
-        const Bands<T> own(mine, l, true);
-        T* channels = mine.take<T>(most * std::max(C_padded, O_padded));
-        clear(sums_u, sums_f + counts[2] - sums_u);
+        clear(sums_u, sums_f + count_f - sums_u);
         taps.fill(l, f, weights);
         psi.fill(p.rank, l.padded);
         if (!z) pack_panels(u, C, p.rank, entering);
         if (x) pack_transposed(u, C, p.rank, l.padded, returning);
         pack_panels(v, O, p.rank, leaving);
-        for (Index from = 0; from < p.batch; from += l.samples) {
-            const Index count = std::min(l.samples, p.batch - from), rows = count * l.sample_in;
-            const Index rows_out = count * l.sample_out, out_step = rows_out * P, all = p.batch * l.sample_in * P;
-            const Index step = z ? all : rows * P, grad_step = x ? rows * P : all;
-            const Image<const T> x_here = in.from(from * l.sample_in), grad_here = result.from(from * l.sample_out);
-            const T* z_here = z ? z + from * l.sample_in * P : between;
-            T* grad_z_here = x ? grad_between : grad_z + from * l.sample_in * P;
-            if (!z) enter(rows, x_here, entering, l.panels, between, step, channels);
-            enter(rows_out, grad_here, leaving, l.panels, grad_out, out_step, channels);
-#pragma omp for schedule(dynamic)
-            for (Index item = 0; item < count * l.panels; ++item) {
-                const Index b = item / l.panels, panel = item % l.panels;
-                T* sum = sums_f + ((from + b) * l.panels + panel) * all_taps * P;
-                T* const sums[] = {sum, sum + l.d.taps * P, sum + (l.d.taps + l.h.taps) * P, sum + (all_taps - 2) * P};
-                const Index at = b * l.sample_in * P, at_out = panel * out_step + b * l.sample_out * P;
-                differentiate_sample(l, taps, psi, panel, own, f[0] != nullptr, z_here + panel * step + at,
-                                     grad_out + at_out, out + at_out, grad_z_here + panel * grad_step + at, sums);
-            }
-            if (x) add_outer(rows, x_here, grad_z_here, grad_step, l.panels, shares, channels, sums_u);
-            add_outer(rows_out, grad_here, out, out_step, l.panels, shares, channels, sums_v);
-            const Image<T> grad_x_here = Image<T>{grad_x, C, in.plane}.from(from * l.sample_in);
-            if (grad_x) leave<T>(rows, grad_z_here, grad_step, l.panels, returning, nullptr, grad_x_here);
+        Scratch mine{memory + before + omp_get_thread_num() * own_bytes};
+        if (cut.parts) {
+            BackwardSlab<T> own(mine, l, cut, z, x, channel_numbers);
+            const Index slice = omp_get_thread_num();
+#pragma omp for schedule(static)  // sums in a fixed order
+            for (Index b = 0; b < p.batch; ++b)
+                slab_backward(l, all, cut, own, b, sums_u + slice * count_u, sums_v + slice * count_v);
+        } else {
+            Own<T> own(mine, l, true, channel_numbers);
+            staged_backward(l, all, between, shares, own);
         }
-        if (x) unpack_sums(sums_u, shares.slices, l.padded * C_padded, C_padded * P, C, p.rank, grad_u);
-        unpack_sums(sums_v, shares.slices, l.padded * O_padded, O_padded * P, O, p.rank, grad_v);
+        if (x) unpack_sums(sums_u, slices, count_u, C_padded * P, C, p.rank, grad_u);
+        unpack_sums(sums_v, slices, count_v, O_padded * P, O, p.rank, grad_v);
         T* const grads[] = {grad_f[0], grad_f[1], grad_f[2], grad_scale, grad_shift};
         const Index rows_of[] = {l.d.taps, l.h.taps, l.w.taps, 1, 1};
         const T* sum = sums_f;

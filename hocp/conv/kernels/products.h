@@ -148,9 +148,6 @@ struct Image {
     T* data;
     Index channels, plane;
 
-    // What begins with the first row of a sample.
-    Image from(Index row) const { return {data + row * channels, channels, plane}; }
-
     // For the part of each sample that has some of the rows [first, first + count): f(at, done, length), where `at` is
     // its first row in the first channel, and `done` counts the rows before.
     template <typename F>
@@ -212,68 +209,95 @@ struct Image {
     }
 };
 
-// How the threads share a product: pieces of so many rows and panels of the result, several for each thread. Few
-// rows are left together, since each block of rows reads the whole right side once more.
+// Who takes the pieces of a product: all threads, each the next one that is left, or the calling thread alone.
+struct Together {
+    Index threads = omp_get_num_threads();
+    static constexpr Index next = -1;
+    Index pieces() const { return SHARES * threads; }
+
+    template <typename F>
+    void operator()(Index count, F f) const {
+#pragma omp for schedule(dynamic)
+        for (Index item = 0; item < count; ++item) f(item);
+    }
+};
+
+struct Alone {
+    Index next = -1;  // row of x with which the thread goes on afterwards, if it is known
+    static constexpr Index threads = 1;
+    Index pieces() const { return 1; }
+
+    template <typename F>
+    void operator()(Index count, F f) const {
+        for (Index item = 0; item < count; ++item) f(item);
+    }
+};
+
+// How a product is cut: pieces of so many rows and panels of the result. Few rows are left together, since each block
+// of rows reads the whole right side once more.
 struct Pieces {
     Index block, chunk, chunks, count;  // rows and panels of a piece, pieces side by side, pieces
 
-    Pieces(Index rows, Index panels) {
-        const Index wanted = SHARES * omp_get_num_threads(), blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK;
+    Pieces(Index rows, Index panels, Index wanted) {
+        const Index blocks = (rows + ROW_BLOCK - 1) / ROW_BLOCK;
         const Index most = std::clamp<Index>((wanted + blocks - 1) / std::max<Index>(blocks, 1), 1, panels);
         chunk = (panels + most - 1) / most, chunks = (panels + chunk - 1) / chunk;
-        block = std::min(ROW_BLOCK, (rows * chunks / wanted / MOST_ROWS + 1) * MOST_ROWS);  // whole tiles
+        const Index most_rows = rows / std::max(blocks, wanted / chunks);
+        block = std::min(ROW_BLOCK, (most_rows / MOST_ROWS + 1) * MOST_ROWS);  // whole tiles
         count = (rows + block - 1) / block * chunks;
     }
 };
 
 // The three products with the channel factors --------------------------------------------------------------
 
-// z (panels, rows, panel) = x (rows, channels) matrix, the matrix as from `pack_panels`; panels of z stand `step`
-// numbers apart. The rows that the thread takes next are fetched meanwhile. `own` takes ROW_BLOCK rows.
-template <typename T>
-void enter(Index rows, const Image<const T>& x, const T* packed, Index panels, T* z, Index step, T* own) {
+// z (panels, rows, panel) = rows [begin, begin + rows) of x times a matrix as from `pack_panels`; panels of z stand
+// `step` numbers apart. The rows that the thread takes next are fetched meanwhile. `own` takes ROW_BLOCK rows.
+template <typename T, typename Who>
+void enter(Who share, Index begin, Index rows, const Image<const T>& x, const T* packed, Index panels, T* z, Index step,
+           T* own) {
     constexpr int P = Vector<T>::panel;
     const Index channels = x.channels;
-    const Pieces pieces(rows, panels);
-#pragma omp for schedule(dynamic)
-    for (Index item = 0; item < pieces.count; ++item) {
-        const Index first = item / pieces.chunks * pieces.block, begin = item % pieces.chunks * pieces.chunk;
-        const Index end = std::min(begin + pieces.chunk, panels), height = std::min(pieces.block, rows - first);
-        const Index next = (item + omp_get_num_threads()) / pieces.chunks * pieces.block;
-        const T* fetched = x.data + std::min(next, rows) * channels;
-        const T* last = next == first || x.plane ? fetched : x.data + std::min(next + pieces.block, rows) * channels;
+    const Pieces pieces(rows, panels, share.pieces());
+    share(pieces.count, [&](Index item) {
+        const Index first = item / pieces.chunks * pieces.block, panel = item % pieces.chunks * pieces.chunk;
+        const Index end = std::min(panel + pieces.chunk, panels), height = std::min(pieces.block, rows - first);
+        const Index next = (item + share.threads) / pieces.chunks * pieces.block;
+        const Index fetch = next < rows ? begin + next : share.next, most = next < rows ? rows - next : rows;
+        const bool fetches = fetch >= 0 && next != first && !x.plane;
+        const T* fetched = x.data + fetch * channels;
+        const T* last = fetches ? fetched + std::min(pieces.block, most) * channels : fetched;
         const T* start;
-        const Left left = x.left(first, height, own, &start);
-        const Index part = (last - fetched) / (end - begin) + 1;  // with each panel
-        for (Index p = begin; p < end; ++p) {
+        const Left left = x.left(begin + first, height, own, &start);
+        const Index part = (last - fetched) / (end - panel) + 1;  // with each panel
+        for (Index p = panel; p < end; ++p) {
             for (const T* until = std::min(fetched + part, last); fetched < until; fetched += LINE / sizeof(T))
                 __builtin_prefetch(fetched);
             product(height, start, left, packed + p * channels * P, z + p * step + first * P, P, zeros<T>());
         }
-    }
+    });
 }
 
-// out (rows, columns) = z matrix^T + bias, z as above, the matrix as from `pack_transposed`.
-template <typename T>
-void leave(Index rows, const T* z, Index step, Index panels, const T* packed, const T* bias, const Image<T>& out) {
+// Rows [begin, begin + rows) of out = z matrix^T + bias, z as above, the matrix as from `pack_transposed`.
+template <typename T, typename Who>
+void leave(Who share, Index begin, Index rows, const T* z, Index step, Index panels, const T* packed, const T* bias,
+           const Image<T>& out) {
     constexpr int P = Vector<T>::panel;
     const Index columns = out.channels;
     const Left left{P, 1, step, panels, P};
-    const Pieces pieces(rows, (columns + P - 1) / P);
-#pragma omp for schedule(dynamic)
-    for (Index item = 0; item < pieces.count; ++item) {
-        const Index first = item / pieces.chunks * pieces.block, begin = item % pieces.chunks * pieces.chunk * P;
-        const Index end = std::min(begin + pieces.chunk * P, columns), height = std::min(pieces.block, rows - first);
-        for (Index c = begin; c < end; c += P) {
+    const Pieces pieces(rows, (columns + P - 1) / P, share.pieces());
+    share(pieces.count, [&](Index item) {
+        const Index first = item / pieces.chunks * pieces.block, column = item % pieces.chunks * pieces.chunk * P;
+        const Index end = std::min(column + pieces.chunk * P, columns), height = std::min(pieces.block, rows - first);
+        for (Index c = column; c < end; c += P) {
             const Index width = std::min<Index>(P, columns - c);
             T start[P] = {}, spill[ROW_BLOCK * P];
             if (bias) std::memcpy(start, bias + c, sizeof(T) * width);
             const bool whole = width == P && !out.plane;
-            T* to = whole ? out.data + first * columns + c : spill;
+            T* to = whole ? out.data + (begin + first) * columns + c : spill;
             product<T, true>(height, z + first * P, left, packed + c * panels * P, to, whole ? columns : P, start);
-            if (!whole) out.put(first, height, spill, c, width);
+            if (!whole) out.put(begin + first, height, spill, c, width);
         }
-    }
+    });
 }
 
 // How the threads share a sum over positions: groups of panels, and slices of positions where panels are few.
@@ -282,25 +306,34 @@ struct Shares {
     Shares(Index panels, Index threads) : groups(std::min(panels, threads)), slices(std::max<Index>(threads / groups, 1)) {}
 };
 
-// sums (slices, panels, channels, panel) += x^T (channels, rows) z, for gradients of the channel factors. `own` takes
-// OUTER_DEPTH rows.
+// sums (panels, channels, panel) += x^T z for rows [begin, begin + rows) of x and panels [from, to), for gradients of the
+// channel factors. `own` takes OUTER_DEPTH rows.
 template <typename T>
-void add_outer(Index rows, const Image<const T>& x, const T* z, Index step, Index panels, const Shares& shares, T* own,
+void add_outer(Index begin, Index rows, const Image<const T>& x, const T* z, Index step, Index from, Index to, T* own,
                T* sums) {
+    constexpr int P = Vector<T>::panel;
+    const Index padded = (x.channels + P - 1) / P * P;
+    for (Index first = 0, count; first < rows; first += count) {
+        count = std::min(OUTER_DEPTH, rows - first);
+        const Left left = x.turned(begin + first, count, own);
+        for (Index p = from; p < to; ++p)
+            for (Index c = 0; c < padded; c += P)
+                product<T>(P, own + c * count, left, z + p * step + first * P, sums + (p * padded + c) * P, P, nullptr);
+    }
+}
+
+// The same by all threads; sums (slices, panels, channels, panel).
+template <typename T>
+void add_outer_shared(Index begin, Index rows, const Image<const T>& x, const T* z, Index step, Index panels,
+                      const Shares& shares, T* own, T* sums) {
     constexpr int P = Vector<T>::panel;
     const Index padded = (x.channels + P - 1) / P * P;
 #pragma omp for schedule(static)
     for (Index item = 0; item < shares.groups * shares.slices; ++item) {
         const Index group = item % shares.groups, slice = item / shares.groups;
-        const Index end = rows * (slice + 1) / shares.slices;
-        for (Index first = rows * slice / shares.slices, count; first < end; first += count) {
-            count = std::min(OUTER_DEPTH, end - first);
-            const Left left = x.turned(first, count, own);
-            for (Index p = panels * group / shares.groups; p < panels * (group + 1) / shares.groups; ++p)
-                for (Index c = 0; c < padded; c += P)
-                    product<T>(P, own + c * count, left, z + p * step + first * P,
-                               sums + ((slice * panels + p) * padded + c) * P, P, nullptr);
-        }
+        const Index first = rows * slice / shares.slices, last = rows * (slice + 1) / shares.slices;
+        add_outer(begin + first, last - first, x, z + first * P, step, panels * group / shares.groups,
+                  panels * (group + 1) / shares.groups, own, sums + slice * panels * padded * P);
     }
 }
 

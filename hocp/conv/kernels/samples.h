@@ -55,6 +55,11 @@ struct Rows {
         to = std::clamp<Index>((last - 1) * h.stride - h.before + (h.taps - 1) * h.dilation + 1, from, h.size);
     }
 
+    // Up to which input row gradients are complete after these, if they were up to `done` before.
+    Index complete(const Mode& h, Index done) const {
+        return last == h.out ? h.size : std::clamp<Index>(last * h.stride - h.before, done, h.size);
+    }
+
     // The height mode as these rows see it in a window that begins with input row `from`.
     Mode seen(const Mode& h) const {
         return {to - from, last - first, h.taps, h.stride, h.dilation, h.before + from - first * h.stride};
@@ -79,24 +84,38 @@ struct Window {
     }
 };
 
-// Memory of one thread for one band.
+// Memory of one thread for a band of so many output rows.
 template <typename T>
 struct Bands {
-    T *window, *frames, *line, *grads, *lines;
-    Index window_step, grads_step, rows;  // positions of a frame, input rows of `lines`
+    T *frames, *line, *lines;
+    Index rows;  // input rows of `lines`
 
-    Bands(Scratch& s, const Layer<T>& l, bool backward) {
-        const Index P = Vector<T>::panel, across = l.band * l.w.out;
-        rows = l.band * l.h.stride;
-        window_step = l.window * l.w.out;
-        grads_step = std::min(l.h.out, l.band + (l.h.taps - 1) * l.h.dilation / l.h.stride + 1) * l.w.out;
-        window = s.take<T>(l.d.size * window_step * P);
-        frames = s.take<T>(l.d.size * across * P);
+    Bands(Scratch& s, const Layer<T>& l, Index band, bool backward) : rows(band * l.h.stride) {
+        constexpr int P = Vector<T>::panel;
+        frames = s.take<T>(l.d.size * band * l.w.out * P);
         line = s.take<T>(l.w.size * P);
-        if (!backward) return;
-        grads = s.take<T>(l.d.size * grads_step * P);
-        lines = s.take<T>(rows * l.w.out * P);
+        lines = s.take<T>(backward ? rows * l.w.out * P : 0);
     }
+};
+
+// How far a panel of a sample has come: rows of z convolved along the width that the next band reads again, and, of the
+// backward pass, gradients of what the height makes of them, and how many input rows have theirs.
+template <typename T>
+struct Progress {
+    Window<T> window, grads;
+    Index done = 0;
+
+    Progress(Scratch& s, const Layer<T>& l, Index band, bool backward) {
+        constexpr int P = Vector<T>::panel;
+        const Mode& h = l.h;
+        window.step = std::min(h.size, (band - 1) * h.stride + (h.taps - 1) * h.dilation + 1) * l.w.out;
+        grads.step = backward ? std::min(h.out, band + (h.taps - 1) * h.dilation / h.stride + 1) * l.w.out : 0;
+        window.row = grads.row = l.w.out;
+        window.data = s.take<T>(l.d.size * window.step * P);
+        grads.data = s.take<T>(l.d.size * grads.step * P);
+    }
+
+    void begin() { window.from = window.to = grads.from = grads.to = done = 0; }
 };
 
 // What happens to z before it is convolved: max(0, z scale + shift), each step if it is asked for.
@@ -150,12 +169,12 @@ struct Activation {
 // Convolve along width and height: fill the window with what rows `r` read, and `out` (D, rows, W') from it.
 template <typename T>
 void convolve_rows(const Layer<T>& l, const Taps<T>& taps, const Activation<T>& psi, Index panel, const Rows& r,
-                   const Bands<T>& own, const T* z, Window<T>& window, T* out, Index out_step) {
+                   const Bands<T>& own, const Window<const T>& z, Window<T>& window, T* out, Index out_step) {
     constexpr int P = Vector<T>::panel;
     window.advance(r.from, l.d.size);
     for (Index t = 0; t < l.d.size; ++t) {
         for (Index line = window.to; line < r.to; ++line) {
-            const T* from = z + (t * l.plane_in + line * l.w.size) * P;
+            const T* from = z.at(t, line);
             if (!psi.none()) psi.apply(panel, l.padded, from, l.w.size, own.line), from = own.line;
             convolve(l.w, 1, from, 1, taps.of(l, 2, panel), window.at(t, line), 1);
         }
@@ -168,69 +187,75 @@ void convolve_rows(const Layer<T>& l, const Taps<T>& taps, const Activation<T>& 
 // z (D, H, W, panel) -> out (D', H', W', panel).
 template <typename T>
 void convolve_sample(const Layer<T>& l, const Taps<T>& taps, const Activation<T>& psi, Index panel, const Bands<T>& own,
-                     bool temporal, const T* z, T* out) {
+                     Progress<T>& so_far, bool temporal, const T* z, T* out) {
     constexpr int P = Vector<T>::panel;
-    Window<T> window{own.window, own.window_step, l.w.out};
+    so_far.begin();
     for (Index first = 0; first < l.h.out; first += l.band) {
         const Rows r(l.h, first, std::min(first + l.band, l.h.out));
         const Index across = (r.last - r.first) * l.w.out;
-        T* to = out + first * l.w.out * P;
-        if (!temporal) {
-            convolve_rows(l, taps, psi, panel, r, own, z, window, to, l.plane_out);
-            continue;
-        }
-        convolve_rows(l, taps, psi, panel, r, own, z, window, own.frames, across);
-        convolve(l.d, across, own.frames, across, taps.of(l, 0, panel), to, l.plane_out);
+        T *to = out + first * l.w.out * P, *planar = temporal ? own.frames : to;
+        convolve_rows(l, taps, psi, panel, r, own, {z, l.plane_in, l.w.size}, so_far.window, planar,
+                      temporal ? across : l.plane_out);
+        if (temporal) convolve(l.d, across, planar, across, taps.of(l, 0, panel), to, l.plane_out);
     }
 }
 
-// From z and the gradient of what `convolve_sample` makes of it: that result once more, the gradient of z, and
-// the gradients of the taps, of scale and of shift, added to `sums`.
+// From z and the gradient of what `convolve_sample` makes of it, output rows `r`: that result once more, the gradient
+// of z for the rows that have it complete now, and the gradients of the taps, of scale and of shift, added to `sums`.
 template <typename T>
-void differentiate_sample(const Layer<T>& l, const Taps<T>& taps, const Activation<T>& psi, Index panel,
-                          const Bands<T>& own, bool temporal, const T* z, const T* grad, T* out, T* grad_z,
-                          T* const* sums) {
+void differentiate_rows(const Layer<T>& l, const Taps<T>& taps, const Activation<T>& psi, Index panel, const Rows& r,
+                        const Bands<T>& own, Progress<T>& so_far, bool temporal, const Window<const T>& z,
+                        const Window<T>& grad, const Window<T>& out, const Window<T>& grad_z, T* const* sums) {
     constexpr int P = Vector<T>::panel;
     const Mode &d = l.d, &h = l.h, &w = l.w;
-    Window<T> window{own.window, own.window_step, w.out}, grads{own.grads, own.grads_step, w.out};
-    Index done = 0;  // input rows whose gradient is complete
-    for (Index first = 0; first < h.out; first += l.band) {
-        const Rows r(h, first, std::min(first + l.band, h.out));
-        const Index across = (r.last - r.first) * w.out, offset = first * w.out * P;
-        grads.advance(std::clamp<Index>((done + h.before - (h.taps - 1) * h.dilation + h.stride - 1) / h.stride, 0, first),
-                      d.size);
-        T* fresh = grads.at(0, first);
-        if (temporal) {
-            convolve_rows(l, taps, psi, panel, r, own, z, window, own.frames, across);
-            convolve(d, across, own.frames, across, taps.of(l, 0, panel), out + offset, l.plane_out);
-            correlate(d, across, own.frames, across, grad + offset, l.plane_out, sums[0]);
-            transposed(d, across, grad + offset, l.plane_out, 0, d.out, taps.of(l, 0, panel), taps.back(l, 0, panel), 0,
-                       d.size, fresh, grads.step);
-        } else {
-            convolve_rows(l, taps, psi, panel, r, own, z, window, out + offset, l.plane_out);
-            std::memcpy(fresh, grad + offset, sizeof(T) * across * P);
-        }
-        grads.to = r.last;
-        for (Index t = 0; t < d.size; ++t)
-            correlate(r.seen(h), w.out, window.at(t, r.from), w.out, fresh + t * grads.step * P, w.out, sums[1]);
-        const Index complete = r.last == h.out ? h.size : std::clamp<Index>(r.last * h.stride - h.before, done, h.size);
-        for (Index count; done < complete; done += count) {
-            count = std::min(own.rows, complete - done);
-            for (Index t = 0; t < d.size; ++t) {
-                transposed(h, w.out, grads.at(t, grads.from), w.out, grads.from, grads.to - grads.from,
-                           taps.of(l, 1, panel), taps.back(l, 1, panel), done, count, own.lines, w.out);
-                for (Index line = 0; line < count; ++line) {
-                    const Index at = (t * l.plane_in + (done + line) * w.size) * P;
-                    const T *from = own.lines + line * w.out * P, *active = z + at;
-                    if (!psi.none()) psi.apply(panel, l.padded, z + at, w.size, own.line), active = own.line;
-                    correlate(w, 1, active, 1, from, 1, sums[2]);
-                    transposed(w, 1, from, 1, 0, w.out, taps.of(l, 2, panel), taps.back(l, 2, panel), 0, w.size,
-                               grad_z + at, 1);
-                    if (!psi.none()) psi.differentiate(panel, z + at, active, w.size, grad_z + at, sums[3]);
-                }
+    Window<T>&window = so_far.window, &grads = so_far.grads;
+    Index& done = so_far.done;
+    const Index across = (r.last - r.first) * w.out;
+    const Index still = (done + h.before - (h.taps - 1) * h.dilation + h.stride - 1) / h.stride;
+    grads.advance(std::clamp<Index>(still, 0, r.first), d.size);
+    T *fresh = grads.at(0, r.first), *to = out.at(0, r.first), *from = grad.at(0, r.first);
+    if (temporal) {
+        convolve_rows(l, taps, psi, panel, r, own, z, window, own.frames, across);
+        convolve(d, across, own.frames, across, taps.of(l, 0, panel), to, out.step);
+        correlate(d, across, own.frames, across, from, grad.step, sums[0]);
+        transposed(d, across, from, grad.step, 0, d.out, taps.of(l, 0, panel), taps.back(l, 0, panel), 0, d.size, fresh,
+                   grads.step);
+    } else {
+        convolve_rows(l, taps, psi, panel, r, own, z, window, to, out.step);
+        std::memcpy(fresh, from, sizeof(T) * across * P);
+    }
+    grads.to = r.last;
+    for (Index t = 0; t < d.size; ++t)
+        correlate(r.seen(h), w.out, window.at(t, r.from), w.out, fresh + t * grads.step * P, w.out, sums[1]);
+    const Index complete = r.complete(h, done);
+    for (Index count; done < complete; done += count) {
+        count = std::min(own.rows, complete - done);
+        for (Index t = 0; t < d.size; ++t) {
+            transposed(h, w.out, grads.at(t, grads.from), w.out, grads.from, grads.to - grads.from,
+                       taps.of(l, 1, panel), taps.back(l, 1, panel), done, count, own.lines, w.out);
+            for (Index line = 0; line < count; ++line) {
+                const T *lines = own.lines + line * w.out * P, *entered = z.at(t, done + line), *active = entered;
+                T* result = grad_z.at(t, done + line);
+                if (!psi.none()) psi.apply(panel, l.padded, entered, w.size, own.line), active = own.line;
+                correlate(w, 1, active, 1, lines, 1, sums[2]);
+                transposed(w, 1, lines, 1, 0, w.out, taps.of(l, 2, panel), taps.back(l, 2, panel), 0, w.size, result, 1);
+                if (!psi.none()) psi.differentiate(panel, entered, active, w.size, result, sums[3]);
             }
         }
     }
+}
+
+// All of a sample.
+template <typename T>
+void differentiate_sample(const Layer<T>& l, const Taps<T>& taps, const Activation<T>& psi, Index panel,
+                          const Bands<T>& own, Progress<T>& so_far, bool temporal, const T* z, T* grad, T* out, T* grad_z,
+                          T* const* sums) {
+    const Mode& h = l.h;
+    so_far.begin();
+    for (Index first = 0; first < h.out; first += l.band)
+        differentiate_rows(l, taps, psi, panel, Rows(h, first, std::min(first + l.band, h.out)), own, so_far, temporal,
+                           {z, l.plane_in, l.w.size}, {grad, l.plane_out, l.w.out}, {out, l.plane_out, l.w.out},
+                           {grad_z, l.plane_in, l.w.size}, sums);
 }
 
 }  // namespace
