@@ -7,8 +7,9 @@
 // gradient, `y_first` and `grad_first` of y and of its gradient.
 //
 // All that lies between the two matrix products is apart for every rank component, so it is computed for a
-// panel of components at a time: as many as two vector registers hold. A panel of one sample fits a core's
-// cache, where the products put it and the 1-D convolutions find it. Modes that a layer lacks have size 1.
+// panel of components at a time: as many as two vector registers hold. Threads take slabs of rows through all of
+// it, each for itself, or share one stage after the other; see `slabs.h` and `stages.h`. Modes that a layer lacks
+// have size 1.
 //
 // Each function returns the bytes of memory that it needs where `memory` is null. z stands as (panels, batch, D,
 // H, W, panel).

@@ -9,8 +9,8 @@ namespace {
 
 // How samples are cut into slabs.
 struct Slabs {
-    Index parts = 0;         // of a sample, each for one thread; 0 where slabs would not pay
-    Index rows, window = 0;  // output rows of a slab, input rows that it reads
+    Index parts = 0;             // of a sample, each for one thread; 0 where slabs would not pay
+    Index rows = 0, window = 0;  // output rows of a slab, input rows that it reads
 
     // Only the width and the height of `convolve_plane`, and no psi.
     template <typename T>
