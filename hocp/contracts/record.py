@@ -82,7 +82,8 @@ SPEED_ALIKE = (
 )  # fmt: skip
 
 #: One row a layer: milliseconds of a forward call of the compiled form and of its stages; `outside_ms` passes
-#: before and behind them; `two_products_ms` is what torch takes for the layer's two products alone.
+#: before and behind them, with the wait for other threads; `two_products_ms` is what torch takes for the
+#: layer's two products alone.
 SPEED_STAGES = (
     "subject", "batch", "channels", "rank", "threads", "calls", "call_ms", "packing_ms", "enter_ms",
     "convolutions_ms", "leave_ms", "outside_ms", "two_products_ms", "processor", "torch", "commit",

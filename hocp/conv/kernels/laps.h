@@ -7,7 +7,8 @@
 namespace {
 double laps[8], lap_began;
 
-// Seconds since the last lap, of the first thread; the others wait for it at the end of each stage.
+// Seconds since the last lap, of the first thread. All threads end a stage that they share together; where each goes
+// through slabs by itself, it is what the first one took, and its wait for the others belongs to no stage.
 inline void lap(int stage) {
     if (omp_get_thread_num()) return;
     const double now = omp_get_wtime();

@@ -66,6 +66,9 @@ struct Layer {
         band = std::clamp<Index>(BAND / row, 1, h.out);
     }
 
+    // Input rows that so many output rows read.
+    Index reads(Index rows) const { return std::min(h.size, (rows - 1) * h.stride + (h.taps - 1) * h.dilation + 1); }
+
     // Bytes of a row of all frames of a sample.
     Index row_in() const { return d.size * w.size * padded * Index(sizeof(T)); }
     Index row_out() const { return d.out * w.out * padded * Index(sizeof(T)); }

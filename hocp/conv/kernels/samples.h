@@ -108,7 +108,7 @@ struct Progress {
     Progress(Scratch& s, const Layer<T>& l, Index band, bool backward) {
         constexpr int P = Vector<T>::panel;
         const Mode& h = l.h;
-        window.step = std::min(h.size, (band - 1) * h.stride + (h.taps - 1) * h.dilation + 1) * l.w.out;
+        window.step = l.reads(band) * l.w.out;
         grads.step = backward ? std::min(h.out, band + (h.taps - 1) * h.dilation / h.stride + 1) * l.w.out : 0;
         window.row = grads.row = l.w.out;
         window.data = s.take<T>(l.d.size * window.step * P);

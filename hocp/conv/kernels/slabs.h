@@ -1,5 +1,5 @@
 // Forward and backward pass slab by slab: a thread takes some rows of all frames of a sample through all stages. What
-// lies between them then stays in its own cache; where all threads share each stage, half comes from another's.
+// lies between them then stays in its own cache; where all threads share each stage, part comes from another's.
 #pragma once
 #include <vector>
 
@@ -29,7 +29,7 @@ private:
     template <typename T>
     Slabs(const Layer<T>& l, Index most, Index row_in, Index row_out) {
         const Mode& h = l.h;
-        const Index reach = (h.taps - 1) * h.dilation + 1, shared = std::max<Index>(reach - h.stride, 0);
+        const Index shared = std::max<Index>((h.taps - 1) * h.dilation + 1 - h.stride, 0);  // rows that neighbours read
         if ((l.p.in_channels + l.p.out_channels) * l.padded * Index(sizeof(T)) > SLAB_FACTORS) return;
         // The fewest parts that keep all threads busy; rows that two of them read are computed twice.
         for (Index n = 1; n <= most && (n - 1) * shared * SLACK <= h.size && !parts; ++n) {
@@ -40,7 +40,7 @@ private:
         const Index fixed = shared * row_in, each = h.stride * row_in + row_out;
         const Index least = (SLAB_ROWS + l.w.out - 1) / l.w.out, all = (h.out + parts - 1) / parts;
         rows = std::min(std::max((SLAB - fixed) / each, least), all);
-        window = std::min((rows - 1) * h.stride + reach, h.size);
+        window = l.reads(rows);
         if (fixed + rows * each > SLAB_MOST) parts = 0;
     }
 };
