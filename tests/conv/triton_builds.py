@@ -61,7 +61,7 @@ class Recorder:
         return self._note
 
     def _note(self, *args: Any, **given: Any) -> None:
-        options = {name: given.pop(name) for name in ("num_warps", "num_stages") if name in given}
+        options = {name: given.pop(name) for name in ("num_warps", "num_stages", "maxnreg") if name in given}
         arguments = dict(zip(self.kernel.arg_names, args, strict=False)) | given
         assert set(arguments) == set(self.kernel.arg_names)
         self.launches.append(Launch(self.kernel, arguments, options))

@@ -274,3 +274,28 @@ def test_sums_over_many_programs_are_repeatable(monkeypatch):
     whole = triton_ops.factor_gradients(dy, *arguments)
     for parts, one in zip(first, whole, strict=True):
         torch.testing.assert_close(parts, one)
+
+
+@pytest.mark.parametrize("rank", [6, 7])
+@pytest.mark.parametrize("offset", [0, 1])
+def test_pairs_of_bfloat16_wherever_they_lie_in_memory(rank, offset):
+    """An even rank is loaded two numbers at a time; of small integers, results are those of float32."""
+
+    def integers(*shape):
+        count = torch.Size(shape).numel() + offset
+        return torch.randint(-2, 3, (count,), dtype=torch.bfloat16)[offset:].view(shape)
+
+    torch.manual_seed(0)
+    z, dy = integers(1, 3, 4, 5, rank), integers(1, 3, 4, 5, rank)
+    stage = *(integers(3, rank).sign().float() for _ in range(3)), None, None, False, [1] * 12
+    for operator, tensors in (
+        (triton_ops.depthwise, (z,)),
+        (triton_ops.input_gradient, (dy, z)),
+        (triton_ops.factor_gradients, (dy, z)),
+    ):
+        found, expected = operator(*tensors, *stage), operator(*(x.float() for x in tensors), *stage)
+        if operator is triton_ops.depthwise:
+            found, expected = [found], [expected]
+        for ours, theirs in zip(found, expected, strict=True):
+            assert torch.equal(ours.float(), theirs)
+        assert found[0].abs().max() > 2

@@ -15,11 +15,12 @@ mode. Why so:
   of them a number of bfloat16, over all taps.
 - A Triton program cannot shift its registers, so a tap of the last two modes is a load, from L1 after the
   first, with its conversion and mask. A position therefore stands for a block of outputs that share their
-  loads: 4 x 2 outputs of a 3 x 3 plane take 24 instead of 72.
+  loads: 4 x 4 outputs of a 3 x 3 plane take 36 instead of 144. Two of bfloat16 are loaded as one word.
 - Sums are separable: with the sums of three frames kept in registers, such a block takes 10.5 multiply-adds a
   number instead of 27.
-- Few warps fit beside so many registers, too few to wait for memory in turns: so frames are loaded ahead.
-- Order 2 comes with size 1 in its middle mode, so that it walks along its rows.
+- Few warps fit beside so many registers, too few to wait for memory in turns: so frames are loaded ahead, and
+  asked for before that, to come into the second cache.
+- Order 2 has size 1 in its middle mode: it walks along its rows.
 
 Without a backward pass, the last 1x1 stage is fused where that is quicker, while a tile of all R channels
 fits into registers; its input is then never written. The first is not: its product would be needed at
@@ -35,6 +36,8 @@ from triton import language as tl
 
 from hocp.conv.kernels.triton_taps import (
     SIZES,
+    fetch,
+    lines_of,
     load_tap,
     load_taps,
     places,
@@ -56,7 +59,10 @@ def load_plane(
     SPREAD2: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, RANK: tl.constexpr, WHOLE: tl.constexpr,
 ):  # fmt: skip
-    """All that the taps of the last two modes see of one frame, line by line; zeros where nothing is."""
+    """All that the taps of the last two modes see of one frame, line by line; zeros where nothing is.
+
+    ``channels`` and RANK count what is loaded at once: words of two numbers, or numbers.
+    """
     loaded = ()
     for a in tl.static_range(ROWS + K1 - 1):
         for b in tl.static_range(COLUMNS + K2 - 1):
@@ -70,13 +76,14 @@ def load_plane(
 
 @triton.jit
 def plane_sums(
-    loaded, there, frame, follows, rows, columns, channels, f1, f2, waiting1, waiting2, scale, shift, D1, D2,
-    K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
+    loaded, there, frame, follows, rows, columns, channels, words, f1, f2, waiting1, waiting2, scale, shift,
+    D1, D2, K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
     SPREAD1: tl.constexpr,
     K2: tl.constexpr, STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr,
     SPREAD2: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, RANK: tl.constexpr, WHOLE: tl.constexpr,
     REVERSED: tl.constexpr, AFFINE: tl.constexpr, RELU: tl.constexpr, AHEAD: tl.constexpr, ACC: tl.constexpr,
+    WORDS: tl.constexpr,
 ):  # fmt: skip
     """The last two modes' convolutions of what `load_plane` loads, ROWS COLUMNS tiles; then the next loaded.
 
@@ -98,8 +105,8 @@ def plane_sums(
                 value = seen(value, exists, scale, shift, AFFINE, RELU)
             if AHEAD:
                 exists, pointers = under_taps(
-                    frame, follows, a, b, rows, columns, channels, D1, D2, STRIDE1, DILATION1, BEFORE1,
-                    SPREAD1, STRIDE2, DILATION2, BEFORE2, SPREAD2, RANK, WHOLE,
+                    frame, follows, a, b, rows, columns, words, D1, D2, STRIDE1, DILATION1, BEFORE1,
+                    SPREAD1, STRIDE2, DILATION2, BEFORE2, SPREAD2, WORDS, WHOLE,
                 )  # fmt: skip
                 ahead = ahead + (tl.load(pointers, mask=exists, other=0),)
             more = ()
@@ -147,7 +154,7 @@ def depthwise(
     RANK: tl.constexpr, CHANNELS: tl.constexpr, REVERSED: tl.constexpr, RELU: tl.constexpr,
     PRECISION: tl.constexpr, ACC: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK1: tl.constexpr, BLOCK2: tl.constexpr,
-    BLOCK_R: tl.constexpr, BLOCK_T: tl.constexpr, AHEAD: tl.constexpr,
+    BLOCK_R: tl.constexpr, BLOCK_T: tl.constexpr, AHEAD: tl.constexpr, FETCH: tl.constexpr,
 ):  # fmt: skip
     """Convolve BLOCK1 BLOCK2 positions of ROWS x COLUMNS outputs, BLOCK_R channels, some frames of mode 0.
 
@@ -162,7 +169,14 @@ def depthwise(
     OUTPUTS: tl.constexpr = ROWS * COLUMNS
     PLACES: tl.constexpr = BLOCK1 * BLOCK2
     walks = tl.cdiv(O0, frames)
-    channels = tl.program_id(0) % BLOCKS * BLOCK_R + tl.arange(0, BLOCK_R)
+    block = tl.program_id(0) % BLOCKS * BLOCK_R
+    channels = block + tl.arange(0, BLOCK_R)
+    PAIRS: tl.constexpr = z.dtype.element_ty == tl.bfloat16 and RANK % 2 == 0  # are a word, loaded as one
+    WORDS: tl.constexpr = RANK // 2 if PAIRS else RANK
+    source, words = z, channels
+    if PAIRS:
+        source = z.to(tl.pointer_type(tl.int32), bitcast=True)
+        words = block // 2 + tl.arange(0, BLOCK_R // 2)
     program = tl.program_id(0) // BLOCKS
     rows, columns, tiles = places(program, O1, O2, ROWS, COLUMNS, BLOCK1, BLOCK2, tl.arange(0, PLACES))
     first = program // tiles % walks * frames
@@ -191,41 +205,40 @@ def depthwise(
     late = zeros(OUTPUTS, PLACES, BLOCK_R, ACC)  # and to the one behind it
     of_scale = tl.zeros([PLACES, BLOCK_R], ACC)
     of_shift = tl.zeros([PLACES, BLOCK_R], ACC)
-    begin = first
+    begin = first - 2 if ROLLING else first
     ahead = ()
-    if ROLLING:
-        begin = first - 2
     i0, there = under_tap(begin, K0 - 1, D0, STRIDE0, DILATION0, BEFORE0, SPREAD0)
     if ROLLING and AHEAD:
         ahead = load_plane(
-            z + (batch * D0 + i0) * D1 * D2 * RANK, there, rows, columns, channels, D1, D2,
+            source + (batch * D0 + i0) * D1 * D2 * WORDS, there, rows, columns, words, D1, D2,
             K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2, SPREAD2,
-            ROWS, COLUMNS, RANK, WHOLE,
+            ROWS, COLUMNS, WORDS, WHOLE,
         )  # fmt: skip
+    if FETCH > 0:
+        lines = lines_of(z, program, O1, O2, D1, D2, block, RANK, BLOCK_R, ROWS, COLUMNS, BLOCK1, BLOCK2)
     for o0 in range(begin, last):
+        if FETCH > 0:
+            soon_loaded = tl.minimum(tl.maximum(o0 + K0 - 1 - BEFORE0 + FETCH, 0), D0 - 1)
+            fetch(z + (batch * D0 + soon_loaded) * D1 * D2 * RANK + lines)
         results = zeros(OUTPUTS, PLACES, BLOCK_R, ACC)
         if ROLLING:
             i0, follows = under_tap(o0 + 1, K0 - 1, D0, STRIDE0, DILATION0, BEFORE0, SPREAD0)
             follows = follows & (o0 + 1 < last)
-            if AHEAD:
-                now, ahead = plane_sums(
-                    ahead, there, z + (batch * D0 + i0) * D1 * D2 * RANK, follows, rows, columns, channels,
-                    f1, f2, waiting1, waiting2, by, plus, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
-                    K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, RANK, WHOLE, REVERSED, AFFINE,
-                    RELU and gate is None, AHEAD, ACC,
-                )  # fmt: skip
-            else:
+            loaded = ahead
+            if not AHEAD:
                 loaded = load_plane(
-                    z + (batch * D0 + i0 - 1) * D1 * D2 * RANK, there, rows, columns, channels, D1, D2,
+                    source + (batch * D0 + i0 - 1) * D1 * D2 * WORDS, there, rows, columns, words, D1, D2,
                     K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2, SPREAD2,
-                    ROWS, COLUMNS, RANK, WHOLE,
+                    ROWS, COLUMNS, WORDS, WHOLE,
                 )  # fmt: skip
-                now, _ = plane_sums(
-                    loaded, there, z + (batch * D0 + i0) * D1 * D2 * RANK, follows, rows, columns, channels,
-                    f1, f2, waiting1, waiting2, by, plus, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
-                    K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, RANK, WHOLE, REVERSED, AFFINE,
-                    RELU and gate is None, AHEAD, ACC,
-                )  # fmt: skip
+            now, next_loaded = plane_sums(
+                loaded, there, source + (batch * D0 + i0) * D1 * D2 * WORDS, follows, rows, columns, channels,
+                words, f1, f2, waiting1, waiting2, by, plus, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
+                K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, RANK, WHOLE, REVERSED, AFFINE,
+                RELU and gate is None, AHEAD, ACC, WORDS,
+            )  # fmt: skip
+            if AHEAD:
+                ahead = next_loaded
             there = follows
             results, after, later = (), (), ()
             for n in tl.static_range(OUTPUTS):
@@ -236,15 +249,16 @@ def depthwise(
         else:
             for k0 in range(K0):  # not unrolled: a tap is a frame's worth of code
                 i0, in0 = under_tap(o0, k0, D0, STRIDE0, DILATION0, BEFORE0, SPREAD0)
-                frame = z + (batch * D0 + i0) * D1 * D2 * RANK
+                frame = source + (batch * D0 + i0) * D1 * D2 * WORDS
                 loaded = load_plane(
-                    frame, in0, rows, columns, channels, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
-                    K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, RANK, WHOLE,
+                    frame, in0, rows, columns, words, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
+                    K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, WORDS, WHOLE,
                 )  # fmt: skip
                 now, _ = plane_sums(
-                    loaded, in0, frame, in0, rows, columns, channels, f1, f2, waiting1, waiting2, by, plus,
-                    D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2,
+                    loaded, in0, frame, in0, rows, columns, channels, words, f1, f2, waiting1, waiting2, by,
+                    plus, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2,
                     SPREAD2, ROWS, COLUMNS, RANK, WHOLE, REVERSED, AFFINE, RELU and gate is None, False, ACC,
+                    WORDS,
                 )  # fmt: skip
                 factor = load_tap(f0, k0, channels, RANK, K0, REVERSED, ACC)[None, :]
                 more = ()

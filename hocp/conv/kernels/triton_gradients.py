@@ -20,6 +20,8 @@ from triton import language as tl
 from hocp.conv.kernels.triton_depthwise import load_plane
 from hocp.conv.kernels.triton_taps import (
     SIZES,
+    fetch,
+    lines_of,
     load_taps,
     places,
     seen,
@@ -61,7 +63,7 @@ def factor_gradients(
     K2: tl.constexpr, STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr,
     RANK: tl.constexpr, RELU: tl.constexpr, ACC: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK1: tl.constexpr, BLOCK2: tl.constexpr,
-    BLOCK_R: tl.constexpr, AHEAD: tl.constexpr,
+    BLOCK_R: tl.constexpr, AHEAD: tl.constexpr, FETCH: tl.constexpr,
 ):  # fmt: skip
     """Share of BLOCK1 BLOCK2 positions of ROWS x COLUMNS outputs, BLOCK_R channels, some frames of mode 0."""
     AFFINE: tl.constexpr = scale is not None
@@ -72,7 +74,16 @@ def factor_gradients(
     LINE: tl.constexpr = COLUMNS + K2 - 1
     ROLLING: tl.constexpr = STRIDE0 == 1 and DILATION0 == 1  # from frame to frame only one of dy is new
     walks = tl.cdiv(D0, frames)
-    channels = tl.program_id(0) % BLOCKS * BLOCK_R + tl.arange(0, BLOCK_R)
+    block = tl.program_id(0) % BLOCKS * BLOCK_R
+    channels = block + tl.arange(0, BLOCK_R)
+    BFLOAT16: tl.constexpr = z.dtype.element_ty == tl.bfloat16 and dy.dtype.element_ty == tl.bfloat16
+    PAIRS: tl.constexpr = BFLOAT16 and RANK % 2 == 0  # two numbers are a word, loaded as one
+    WORDS: tl.constexpr = RANK // 2 if PAIRS else RANK
+    source, gradient, words = z, dy, channels
+    if PAIRS:
+        source = z.to(tl.pointer_type(tl.int32), bitcast=True)
+        gradient = dy.to(tl.pointer_type(tl.int32), bitcast=True)
+        words = block // 2 + tl.arange(0, BLOCK_R // 2)
     program = tl.program_id(0) // BLOCKS
     rows, columns, tiles = places(program, O1, O2, ROWS, COLUMNS, BLOCK1, BLOCK2, tl.arange(0, PLACES))
     first = program // tiles % walks * frames
@@ -91,31 +102,38 @@ def factor_gradients(
     of1 = zeros(K1, PLACES, BLOCK_R, ACC)
     of2 = zeros(K2, PLACES, BLOCK_R, ACC)
     last = tl.minimum(first + frames, D0)
-    plane = z + (batch * D0 + first) * D1 * D2 * RANK
+    plane = source + (batch * D0 + first) * D1 * D2 * WORDS
     ahead = ()
     if AHEAD:
         ahead = load_plane(
-            plane, first < last, rows, columns, channels, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, 1,
-            K2, STRIDE2, DILATION2, BEFORE2, 1, ROWS, COLUMNS, RANK, WHOLE,
+            plane, first < last, rows, columns, words, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, 1,
+            K2, STRIDE2, DILATION2, BEFORE2, 1, ROWS, COLUMNS, WORDS, WHOLE,
         )  # fmt: skip
-    item = dy + batch * O0 * O1 * O2 * RANK
+    item = gradient + batch * O0 * O1 * O2 * WORDS
     given, newest = (), ()  # dy under the taps of mode 0 but the first, and under the first
     if ROLLING:
         for k0 in tl.static_range(K0 - 1):
             given = given + load_given(
-                item, first - 1, k0, first < last, rows, columns, channels, O0, O1, O2,
-                K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, RANK, WHOLE,
+                item, first - 1, k0, first < last, rows, columns, words, O0, O1, O2,
+                K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, WORDS, WHOLE,
             )  # fmt: skip
         newest = load_given(
-            item, first, 0, first < last, rows, columns, channels, O0, O1, O2,
-            K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, RANK, WHOLE,
+            item, first, 0, first < last, rows, columns, words, O0, O1, O2,
+            K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, WORDS, WHOLE,
         )  # fmt: skip
+    if FETCH > 0:
+        of_z = lines_of(z, program, O1, O2, D1, D2, block, RANK, BLOCK_R, ROWS, COLUMNS, BLOCK1, BLOCK2)
+        of_dy = lines_of(dy, program, O1, O2, O1, O2, block, RANK, BLOCK_R, ROWS, COLUMNS, BLOCK1, BLOCK2)
     for i0 in range(first, last):
+        if FETCH > 0:
+            fetch(z + (batch * D0 + tl.minimum(i0 + FETCH, D0 - 1)) * D1 * D2 * RANK + of_z)
+            soon_loaded = tl.minimum(tl.maximum(i0 + BEFORE0 + FETCH, 0), O0 - 1)
+            fetch(dy + (batch * O0 + soon_loaded) * O1 * O2 * RANK + of_dy)
         under = newest + given  # dy under each tap, then of each output
         if ROLLING:
             newest = load_given(
-                item, i0 + 1, 0, i0 + 1 < last, rows, columns, channels, O0, O1, O2,
-                K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, RANK, WHOLE,
+                item, i0 + 1, 0, i0 + 1 < last, rows, columns, words, O0, O1, O2,
+                K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, WORDS, WHOLE,
             )  # fmt: skip
             given = ()
             for n in tl.static_range((K0 - 1) * OUTPUTS):
@@ -123,8 +141,8 @@ def factor_gradients(
         else:
             for k0 in tl.static_range(K0):
                 under = under + load_given(
-                    item, i0, k0, True, rows, columns, channels, O0, O1, O2,
-                    K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, RANK, WHOLE,
+                    item, i0, k0, True, rows, columns, words, O0, O1, O2,
+                    K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, WORDS, WHOLE,
                 )  # fmt: skip
         met = zeros(OUTPUTS, PLACES, BLOCK_R, ACC)
         for k0 in tl.static_range(K0):
@@ -135,13 +153,13 @@ def factor_gradients(
             met = more
 
         totals = zeros(OUTPUTS, PLACES, BLOCK_R, ACC)
-        frame = z + (batch * D0 + i0 + 1) * D1 * D2 * RANK
+        frame = source + (batch * D0 + i0 + 1) * D1 * D2 * WORDS
         loaded = ahead
         if not AHEAD:
             loaded = load_plane(
-                z + (batch * D0 + i0) * D1 * D2 * RANK, True, rows, columns, channels, D1, D2,
+                source + (batch * D0 + i0) * D1 * D2 * WORDS, True, rows, columns, words, D1, D2,
                 K1, STRIDE1, DILATION1, BEFORE1, 1, K2, STRIDE2, DILATION2, BEFORE2, 1,
-                ROWS, COLUMNS, RANK, WHOLE,
+                ROWS, COLUMNS, WORDS, WHOLE,
             )  # fmt: skip
         ahead = ()
         for a in tl.static_range(ROWS + K1 - 1):
@@ -164,8 +182,8 @@ def factor_gradients(
                     value = seen(value, exists, by, plus, AFFINE, RELU)
                 if AHEAD:
                     exists, pointers = under_taps(
-                        frame, i0 + 1 < last, a, b, rows, columns, channels, D1, D2, STRIDE1, DILATION1,
-                        BEFORE1, 1, STRIDE2, DILATION2, BEFORE2, 1, RANK, WHOLE,
+                        frame, i0 + 1 < last, a, b, rows, columns, words, D1, D2, STRIDE1, DILATION1,
+                        BEFORE1, 1, STRIDE2, DILATION2, BEFORE2, 1, WORDS, WHOLE,
                     )  # fmt: skip
                     ahead = ahead + (tl.load(pointers, mask=exists, other=0),)
                 more = ()

@@ -59,8 +59,8 @@ def input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
     of_affine = z.new_zeros(_affine_shape(z, scale), dtype=triton_launch.accumulator(z.dtype))
     if dz.numel() and dy.numel():
         options = _options((f0, f1, f2), scale, shift, relu, places)
-        given = dy.contiguous(), _contiguous(f0, f1, f2), dz
-        sums = triton_launch.convolve_transposed(*given, z=z.contiguous(), **options)
+        given = _aligned(dy), _contiguous(f0, f1, f2), dz
+        sums = triton_launch.convolve_transposed(*given, z=_aligned(z), **options)
         of_affine = of_affine if sums is None else sums
     elif dz.numel():
         dz.zero_()
@@ -79,7 +79,7 @@ def factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
             z.new_zeros(0) if factor is None else torch.zeros_like(factor) for factor in (f0, f1, f2)
         )
     options = _options((f0, f1, f2), scale, shift, relu, places)
-    given = z.contiguous(), dy.contiguous(), _contiguous(f0, f1, f2)
+    given = _aligned(z), _aligned(dy), _contiguous(f0, f1, f2)
     gradients = triton_launch.factors_gradients(*given, **options)
     return tuple(z.new_zeros(0) if gradient is None else gradient for gradient in gradients)
 
@@ -155,7 +155,7 @@ def _convolve(stage: tuple[Any, ...], channels: int, **last: Tensor | None) -> T
     y = _output(z, factors, places, channels)
     if y.numel():
         options = _options(factors, scale, shift, relu, places)
-        triton_launch.convolve(z.contiguous(), _contiguous(*factors), y, **options, **last)
+        triton_launch.convolve(_aligned(z), _contiguous(*factors), y, **options, **last)
     return y
 
 
@@ -173,3 +173,9 @@ def _affine_shape(z: Tensor, scale: Maybe) -> tuple[int, ...]:
 
 def _contiguous(*tensors: Maybe) -> list[Maybe]:
     return [None if tensor is None else tensor.contiguous() for tensor in tensors]
+
+
+def _aligned(tensor: Tensor) -> Tensor:
+    """Contiguous, from an address on at which two numbers of 16 bits can be loaded as one word."""
+    tensor = tensor.contiguous()
+    return tensor.clone() if tensor.data_ptr() % 4 else tensor

@@ -27,7 +27,7 @@ SIZES = ("D0", "D1", "D2", "O0", "O1", "O2", "frames")
 #: Taps of a mode that wait in registers; later ones are loaded where they are used.
 WAITING = tl.constexpr(3)
 #: Whether inline PTX is understood: not by the interpreter, nor by GPUs of other makers.
-PARTED = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1" and torch.version.hip is None)
+PTX = tl.constexpr(os.environ.get("TRITON_INTERPRET") != "1" and torch.version.hip is None)
 
 
 @triton.jit
@@ -65,6 +65,37 @@ def places(
         rows = tile % tiles // tiles2 * BLOCK1 + place // BLOCK2
         columns = tile % tiles2 * BLOCK2 + place % BLOCK2
     return rows * ROWS, columns * COLUMNS, tiles
+
+
+@triton.jit
+def lines_of(
+    z, tile, O1, O2, D1, D2, channel, RANK: tl.constexpr, BLOCK_R: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK1: tl.constexpr, BLOCK2: tl.constexpr,
+):  # fmt: skip
+    """Where in a frame (D1, D2, RANK) the lines of memory under a tile lie, from a channel on, (N,)."""
+    LINE: tl.constexpr = 1024 // z.dtype.element_ty.primitive_bitwidth  # numbers in 128 bytes
+    PARTS: tl.constexpr = (BLOCK_R + LINE - 1) // LINE
+    PLACES: tl.constexpr = BLOCK1 * BLOCK2
+    at = tl.arange(0, ROWS * COLUMNS * PLACES * PARTS)
+    part, output = at % PARTS, at // PARTS // PLACES
+    rows, columns, _ = places(tile, O1, O2, ROWS, COLUMNS, BLOCK1, BLOCK2, at // PARTS % PLACES)
+    rows = tl.minimum(rows + output // COLUMNS, D1 - 1)
+    columns = tl.minimum(columns + output % COLUMNS, D2 - 1)
+    return (rows * D2 + columns) * RANK + tl.minimum(channel + part * LINE, RANK - 1)
+
+
+@triton.jit
+def fetch(pointers):
+    """Ask for lines of memory to come into the second cache, which waits for nothing; else do nothing."""
+    if PTX:
+        tl.inline_asm_elementwise(
+            "prefetch.global.L2 [$1]; mov.u32 $0, 0;",
+            "=r,l",
+            [pointers.to(tl.int64)],
+            dtype=tl.int32,
+            is_pure=False,
+            pack=1,
+        )
 
 
 @triton.jit
@@ -116,16 +147,11 @@ def zeros(COUNT: tl.constexpr, P: tl.constexpr, R: tl.constexpr, ACC: tl.constex
 
 @triton.jit
 def wide(value, ACC: tl.constexpr):
-    """The same numbers as ACC. Two of bfloat16 share a register, and each takes one instruction to part."""
-    if value.dtype == tl.bfloat16 and PARTED:
-        parted = tl.inline_asm_elementwise(
-            "shl.b32 $0, $2, 16; and.b32 $1, $2, 0xffff0000;",
-            "=r,=r,r",
-            [value],
-            dtype=tl.float32,
-            is_pure=True,
-            pack=2,
-        )
+    """The same numbers as ACC; of words (P, R / 2) the two numbers of bfloat16 in each, (P, R)."""
+    if value.dtype == tl.int32:
+        low = (value << 16).to(tl.float32, bitcast=True)
+        high = (value & -65536).to(tl.float32, bitcast=True)
+        parted = tl.reshape(tl.join(low, high), [value.shape[0], 2 * value.shape[1]])
     else:
         parted = value.to(ACC)
     return parted

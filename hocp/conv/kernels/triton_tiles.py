@@ -6,8 +6,9 @@ Shapes as in `hocp.conv.kernels.triton_depthwise`: z (B, D0, D1, D2, R), y and d
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 import triton
 from torch import Tensor
 
@@ -54,16 +55,20 @@ class Tile:
 
     ``rows`` x ``columns`` positions of ``block`` outputs each, or ``columns`` of all positions in their order
     if there is one row; ``channels`` channels, ``frames`` outputs of the first mode; ``ahead`` if a frame is
-    loaded while the one before it is summed.
+    loaded while the one before it is summed. ``fetch`` frames before it is loaded, counted from the one that
+    is summed, a frame is asked for to come into the second cache; never with 0. ``registers`` is the most
+    that a thread may take; None leaves it to the compiler.
     """
 
     rows: int
     columns: int
-    channels: int
-    frames: int
-    warps: int
+    channels: int = 64
+    warps: int = 4
     block: tuple[int, int] = (1, 1)
-    ahead: bool = True
+    frames: int = 1
+    ahead: bool = False
+    fetch: int = 0
+    registers: int | None = None
 
     def programs(self, shape: Sequence[int], rank: int) -> int:
         """That an output (B, O0, O1, O2, ...) takes."""
@@ -84,20 +89,29 @@ class Tile:
             "BLOCK2": self.columns,
             "BLOCK_R": self.channels,
             "AHEAD": self.ahead,
+            "FETCH": self.fetch,
             "frames": self.frames,
             "num_warps": self.warps,
             "num_stages": 1,  # copying ahead into shared memory would take more of it than there is
-        }
+        } | ({"maxnreg": self.registers} if self.registers and torch.version.hip is None else {})
 
 
-#: Rows and columns of positions, channels, warps, outputs of a position, whether the next frame is loaded
-#: ahead. The fastest of those tried on an H200; one more candidate is one more kernel to compile.
-_PLANE = {2: (2, 2, 64, 2, (4, 2), True), 4: (2, 2, 64, 2, (4, 2), False)}
-_PLANE_SEEN = (2, 2, 64, 4, (2, 2), False)  # with registers left for an affine map and ReLU
-_LINES = ((1, 4, 64, 2, (1, 2), False), (1, 8, 64, 4, (1, 4), False))
-_APART = {True: (4, 4, 64, 4, (1, 1), False), False: (1, 16, 64, 4, (1, 1), False)}
-_GRADIENT_PLANE = {True: (2, 2, 64, 2, (2, 2), True), False: (2, 2, 64, 2, (2, 2), False)}
-_GRADIENT_LINE = (1, 2, 64, 2, (1, 4), True)
+#: The fastest of those tried on an H200; one more candidate is one more kernel to compile.
+_PLANE = {
+    2: Tile(1, 4, block=(4, 4), ahead=True, fetch=2),
+    4: Tile(2, 2, warps=2, block=(4, 2), fetch=1),
+}
+_PLANE_SEEN = Tile(2, 2, block=(2, 2))  # with registers left for an affine map and ReLU
+_LINES = (Tile(1, 4, warps=2, block=(1, 2)), Tile(1, 8, block=(1, 4)))
+_APART = {True: Tile(4, 4), False: Tile(1, 16)}
+_GRADIENT_TALL = Tile(2, 2, block=(4, 2), fetch=1, registers=168)
+_GRADIENT_PLANE = {
+    2: Tile(2, 2, warps=2, block=(2, 2), ahead=True),
+    4: Tile(2, 2, warps=2, block=(2, 2), fetch=1),
+}
+_GRADIENT_SEEN = Tile(2, 2, warps=2, block=(2, 2))
+_GRADIENT_LINE = Tile(1, 2, warps=2, block=(1, 4), ahead=True)
+_TALL = 32  # lines of a plane from which on blocks of four lines leave few of their outputs unused
 
 
 def tiles(shape: Sequence[int], z: Tensor, modes: Modes, *, plain: bool = True) -> list[Tile]:
@@ -120,12 +134,13 @@ def product_tiles(shape: Sequence[int], z: Tensor, modes: Modes, *, plain: bool 
     plane = shape[2] > 1
     wide, narrow = ((4, 4), (2, 2)) if plane else ((1, 16), (1, 8))
     few, many = max(4, channels // 16), max(4, channels // 8)
-    blocks = [(wide, few)] if plain and _width(z) == 2 else [(narrow, few)]
-    blocks += [(wide, many)] if plain and channels <= 64 else []
+    sizes = [(wide, few)] if plain and _width(z) == 2 else [(narrow, few)]
+    sizes += [(wide, many)] if plain and channels <= 64 else []
     block = (1, 1) if not modes.share_loads else (2, 2) if plane else (1, 4)
+    fetch = 1 if plain and plane and modes.share_loads else 0
     return [
-        Tile(*positions, channels, frames, warps, block, ahead=False)
-        for positions, warps in blocks
+        Tile(*positions, channels, warps, block, frames, fetch=fetch)
+        for positions, warps in sizes
         for frames in _walks(shape)
     ]
 
@@ -135,17 +150,21 @@ def gradient_tile(dy: Tensor, z: Tensor, modes: Modes, *, plain: bool = True) ->
     plane, shape = dy.shape[2] > 1, (z.shape[0], z.shape[1], *dy.shape[2:4])
     if not modes.share_loads:
         block = _APART[plane]
+    elif not plane:
+        block = _GRADIENT_LINE
+    elif not plain:
+        block = _GRADIENT_SEEN
     else:
-        block = _GRADIENT_PLANE[plain and _width(z) == 2] if plane else _GRADIENT_LINE
+        tall = dy.shape[2] >= _TALL and z.element_size() <= 4  # doubles would not fit into its registers
+        block = _GRADIENT_TALL if tall else _GRADIENT_PLANE[_width(z)]
     whole, *shorter = (_tile(block, z.shape[-1], frames) for frames in _walks(shape))
     return whole if whole.programs(shape, z.shape[-1]) >= _FEW or not shorter else shorter[0]
 
 
-def _tile(block: tuple, rank: int, frames: int) -> Tile:
-    rows, columns, channels, warps, outputs, ahead = block
-    return Tile(
-        rows, columns, min(channels, max(16, triton.next_power_of_2(rank))), frames, warps, outputs, ahead
-    )
+def _tile(block: Tile, rank: int, frames: int) -> Tile:
+    """For that rank and walk."""
+    channels = min(block.channels, max(16, triton.next_power_of_2(rank)))
+    return replace(block, channels=channels, frames=frames)
 
 
 def _walks(shape: Sequence[int]) -> tuple[int, ...]:
