@@ -7,7 +7,7 @@ that a run that is out of time has measured what matters.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from hocp.contracts import record
 from hocp.learning.gpu_check import describe, device_name
 from hocp.learning.gpu_clock import graphed, limits, spread, timed
 from hocp.learning.gpu_precision import PRECISIONS, Precision, available, computing
-from hocp.learning.gpu_speed_layers import CALLS, Case, build, caller, error, in_layout, input_of, work
+from hocp.learning.gpu_speed_layers import CALLS, Case, build, caller, error, exact, in_layout, input_of, work
 from hocp.learning.gpu_speed_networks import NetworkCase, network_rows
 from hocp.learning.gpu_training import NO_TIME
 
@@ -50,20 +50,23 @@ SIZES = {
 Row = dict[str, Any]
 
 
-def cases(size: Size) -> Iterator[tuple[Case, Precision]]:
-    """What is measured of layers, the most wanted first."""
+def cases(size: Size) -> Iterator[tuple[Case | NetworkCase, Precision]]:
+    """What is measured, the most wanted first."""
     fp32, tf32, bf16 = PRECISIONS
     clips = [Case(size.batch_3d, c, (size.frames, side, side)) for c, side in size.stages]
     images = [Case(size.batch_2d, c, (side, side)) for c, side in size.stages]
     for precision in (bf16, fp32):
-        yield from ((Case(case.batch, case.channels, case.size, stage=True), precision) for case in clips)
-    yield from ((case, precision) for precision in (bf16, fp32) for case in clips + images)
-    yield from ((Case(case.batch, case.channels, case.size, stage=True), bf16) for case in images)
+        yield from ((replace(case, stage=True), precision) for case in clips)
+        yield from ((case, precision) for case in clips)
+        yield size.network, precision
+    yield from ((case, precision) for precision in (bf16, fp32) for case in images)
     for times in size.times:
-        yield from ((Case(case.batch, case.channels, case.size, times), bf16) for case in clips + images)
+        yield from ((replace(case, times=times), bf16) for case in clips + images)
+    yield from ((replace(case, stage=True), bf16) for case in images)
     yield from ((case, tf32) for case in clips + images)
+    yield size.network, tf32
     for times in size.times:
-        yield from ((Case(case.batch, case.channels, case.size, times), fp32) for case in clips)
+        yield from ((replace(case, times=times), fp32) for case in clips)
 
 
 def measure(
@@ -122,20 +125,20 @@ _MEANINGS = {
     "timing": "layers and stages as CUDA graphs of up to 20 calls, so that small tensors stay in the caches; "
     "networks as launched; interleaved; cudnn.benchmark on",
     "roof_ms": "larger of 2 macs / product peak and bytes / copy bandwidth; three times that with backward",
-    "error": "of output and input gradient of one sample, against float64; rounded parameters included",
+    "error": "of output and input gradient of one sample, against float64; rounded parameters included; "
+    "cuDNN by its first choice of algorithm and not, as timed, by a search",
 }
 
 
 def _all_rows(device: torch.device, size: Size, most: dict[str, float], *, deadline: float) -> Iterator[Row]:
-    """Rows of layers and stages up to three quarters of the time, then of networks."""
+    """Rows of all cases, without times from the deadline on."""
     common = _common(device)
-    until = deadline - 0.25 * size.budget
     for case, precision in cases(size):
-        for row in _case_rows(case, precision, device, most, deadline=until):
-            yield common | {"dtype": _dtype_name(precision)} | row
-    fp32, tf32, bf16 = PRECISIONS
-    for precision in (bf16, fp32, tf32):
-        for row in network_rows(size.network, precision, device, rounds=ROUNDS // 2, deadline=deadline):
+        if isinstance(case, NetworkCase):
+            rows = network_rows(case, precision, device, rounds=ROUNDS // 2, deadline=deadline)
+        else:
+            rows = _case_rows(case, precision, device, most, deadline=deadline)
+        for row in rows:
             yield common | {"dtype": _dtype_name(precision)} | row
 
 
@@ -161,11 +164,13 @@ def _case_rows(
 ) -> Iterator[Row]:
     """A row a peer and call of one case."""
     like = {"device": device, "dtype": torch.bfloat16 if precision.bf16 else torch.float32}
+    errors: dict[tuple[str, str], float | None] = {}
     with computing(precision, device, autocast=False):
         for call in CALLS:
             reason = available(precision, device) or (NO_TIME if time.monotonic() > deadline else "")
             ready, failed = ({}, {}) if reason else _prepare(case, call, **like)
             times = timed(ready, device, ROUNDS)
+            errors = errors or _errors(case, ready, **like)
             for peer in case.peers:
                 row = case.facts() | {"call": call, "peer": peer[0], "layout": peer[1]}
                 if peer not in times:
@@ -174,10 +179,23 @@ def _case_rows(
                 done = work(case, peer[0], like["dtype"].itemsize)
                 row |= spread(times[peer]) | done | _memory(case, peer, call, **like)
                 row |= {"roof_ms": _roof(done, precision, most) * PASSES[call]}
-                yield row | {"error": None if peer[0] == "copy" else error(case, *peer, **like)}
+                yield row | {"error": errors[peer]}
             del ready
             if device.type == "cuda":
                 torch.cuda.empty_cache()
+
+
+def _errors(case: Case, peers: Iterable[tuple[str, str]], **like: Any) -> dict[tuple[str, str], float | None]:
+    """Of the peers that run, both calls in one; by cuDNN's first choice, since its search takes seconds."""
+    peers = list(peers)
+    if not peers:
+        return {}
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, False
+    try:
+        expected = exact(case, **like)
+        return {peer: error(case, *peer, expected, **like) for peer in peers}
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 def _prepare(case: Case, call: str, **like: Any) -> tuple[dict, dict]:

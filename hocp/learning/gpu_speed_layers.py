@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import hypot, prod
+from math import prod
 from typing import Any
 
 import torch
@@ -19,12 +19,18 @@ from hocp.conv import CPConv, Geometry, cp_cost, dense_cost
 from hocp.conv.exchange.tltorch_write import to_tltorch
 from hocp.conv.nd import channels_last
 from hocp.conv.separable import SeparableDepthwise
+from hocp.learning.yardsticks import Products
 
 CALLS = ("forward", "forward + backward")
 LAYERS = (
     ("dense", "contiguous"), ("dense", "channels_last"), ("hocp triton", "channels_last"),
     ("hocp merged", "channels_last"), ("hocp views", "channels_last"), ("hocp chain", "contiguous"),
-    ("tltorch factorized", "contiguous"),
+    ("tltorch factorized", "contiguous"), ("products linear", "channels_last"),
+)  # fmt: skip
+#: At ranks above C: what is quickest there.
+LAYERS_ABOVE = (
+    ("dense", "contiguous"), ("dense", "channels_last"), ("hocp triton", "channels_last"),
+    ("hocp views", "channels_last"),
 )  # fmt: skip
 STAGES = (
     ("copy", "channels_last"), ("hocp triton", "channels_last"),
@@ -56,7 +62,7 @@ class Case:
     @property
     def peers(self) -> Sequence[tuple[str, str]]:
         """Names and layouts of what is timed."""
-        return STAGES if self.stage else LAYERS
+        return STAGES if self.stage else LAYERS if self.times == 1 else LAYERS_ABOVE
 
     def facts(self) -> dict[str, Any]:
         """What a row says of its case."""
@@ -91,7 +97,7 @@ def in_layout(peer: Callable[[Tensor], Tensor], layout: str) -> Callable[[Tensor
 
 
 def build(case: Case, name: str, **like: Any) -> Callable[[Tensor], Tensor]:
-    """A peer; all of a case compute the same function, but for "copy".
+    """A peer; all of a case compute the same function, but for "copy" and "products linear".
 
     Raises
     ------
@@ -101,6 +107,8 @@ def build(case: Case, name: str, **like: Any) -> Callable[[Tensor], Tensor]:
     torch.manual_seed(0)
     if case.stage:
         return _stage(case, name, **like)
+    if name == "products linear":
+        return Products(case.channels, case.channels, case.rank, case.geometry.stride).to(**like)
     layer = CPConv(case.channels, case.channels, case.geometry.kernel_size, rank=case.rank, padding=1)
     if name == "dense":
         return layer.to_dense().to(**like)
@@ -162,19 +170,41 @@ def work(case: Case, name: str, itemsize: int) -> dict[str, int]:
         return {"macs": 0 if name == "copy" else positions * case.rank * taps, "bytes": itemsize * numbers}
     arguments = case.channels, case.channels, case.geometry, case.size
     cost = dense_cost(*arguments) if name == "dense" else cp_cost(*arguments, rank=case.rank)
-    numbers = 2 * positions * case.channels + cost.parameters
-    return {"macs": case.batch * cost.macs, "bytes": itemsize * numbers, "parameters": cost.parameters}
+    macs, parameters = case.batch * cost.macs, cost.parameters
+    if name.startswith("products"):
+        parameters = 2 * case.channels * case.rank
+        macs = positions * parameters
+    numbers = 2 * positions * case.channels + parameters
+    return {"macs": macs, "bytes": itemsize * numbers, "parameters": parameters}
 
 
-def error(case: Case, name: str, layout: str, **like: Any) -> float:
-    """Of output and gradients of input, for one sample, against the same function in float64."""
+@dataclass
+class Exact:
+    """The function of a case in float64 for one sample, its output and its gradient for the input."""
+
+    x: Tensor
+    direction: Tensor
+    results: list[Tensor]
+
+
+def exact(case: Case, **like: Any) -> Exact:
+    """By a dense convolution, or a grouped one for a stage."""
+    x = input_of(case, "contiguous", batch=1, **like)
+    peer = build(case, "grouped convolution" if case.stage else "dense").to(x.device, torch.float64)
+    wide = x.detach().double().requires_grad_()
+    y = peer(wide)
+    direction = torch.randn_like(y).to(x.dtype)
+    (gradient,) = torch.autograd.grad(y, [wide], direction.double())
+    return Exact(x, direction, [y.detach(), gradient])
+
+
+def error(case: Case, name: str, layout: str, expected: Exact, **like: Any) -> float | None:
+    """Of a peer's output and input gradient against that; None where it computes something else."""
+    if name == "copy" or name.startswith("products"):
+        return None
     peer = in_layout(build(case, name, **like), layout)
-    x = input_of(case, layout, batch=1, **like)
-    exact = peer if name == "copy" else build(case, "dense" if not case.stage else "grouped convolution")
-    exact = exact if name == "copy" else exact.to(device=x.device, dtype=torch.float64)
-    reference = x.detach().double().requires_grad_()
-    direction = torch.randn_like(x)
-    found = [y := peer(x), *torch.autograd.grad(y, [x], direction.to(y))]
-    wanted = [y := exact(reference), *torch.autograd.grad(y, [reference], direction.to(y))]
-    pairs = list(zip(found, wanted, strict=True))
-    return max(hypot((f.double() - w).norm().item()) / w.norm().item() for f, w in pairs)
+    x = expected.x.detach()
+    x = (channels_last(x) if layout == "channels_last" else x).requires_grad_()
+    found = [y := peer(x), *torch.autograd.grad(y, [x], expected.direction.to(y))]
+    pairs = list(zip(found, expected.results, strict=True))
+    return max((f.double() - w).norm().item() / w.norm().item() for f, w in pairs)

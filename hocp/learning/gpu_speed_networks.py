@@ -1,4 +1,4 @@
-"""Training throughput of the HO-CP video network beside R3D-18's on a GPU.
+"""The HO-CP video network beside R3D-18 on a GPU: inference and a step of training.
 
 Shapes: B clips, T frames, H, W sides in pixels.
     clips   (B, 3, T, H, W)
@@ -21,28 +21,40 @@ from hocp.learning.gpu_clock import Timed, spread, timed
 from hocp.learning.gpu_precision import Precision, available, computing
 from hocp.learning.gpu_speed_layers import in_layout
 from hocp.learning.gpu_training import NO_TIME, WARM_UP
+from hocp.learning.yardsticks import Given, Products
 from hocp.networks import build
 
 
 class Peer(NamedTuple):
-    """A network, its options, form and layout, its name in the rows, and the ranks it is compared under."""
+    """A network, its options, what stands in it for CP layers or their form, layout, and name in the rows."""
 
     network: str
     options: dict[str, Any]
-    form: str | None
+    layers: str | None
     layout: str
-    name: str
     ranks: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """In the rows: one that is not made of CP layers has the name of what stands for them."""
+        if self.layers is None:
+            return "dense"
+        return self.layers if self.layers in YARDSTICKS else f"hocp {self.layers}"
 
+
+#: A CP layer's two products, and nothing at all, in the place of each layer.
+YARDSTICKS = ("products linear", "rest")
+AT_C = {"rank_multiple": 1}
 PEERS = (
-    Peer("r3d18", {}, None, "contiguous", "dense", ("matched", "C")),
-    Peer("r3d18", {}, None, "channels_last", "dense", ("matched", "C")),
-    Peer("hocp_resnet18_3d", {}, "triton", "channels_last", "hocp triton", ("matched",)),
-    Peer("hocp_resnet18_3d", {}, "views", "channels_last", "hocp views", ("matched",)),
-    Peer("hocp_resnet18_3d", {"rank_multiple": 1}, "triton", "channels_last", "hocp triton", ("C",)),
-    Peer("hocp_resnet18_3d", {"rank_multiple": 1}, "views", "channels_last", "hocp views", ("C",)),
+    Peer("r3d18", {}, None, "contiguous", ("matched", "C")),
+    Peer("r3d18", {}, None, "channels_last", ("matched", "C")),
+    Peer("hocp_resnet18_3d", {}, "triton", "channels_last", ("matched",)),
+    Peer("hocp_resnet18_3d", {}, "auto", "channels_last", ("matched",)),
+    Peer("hocp_resnet18_3d", AT_C, "triton", "channels_last", ("C",)),
+    Peer("hocp_resnet18_3d", AT_C, "auto", "channels_last", ("C",)),
+    *(Peer("hocp_resnet18_3d", AT_C, name, "channels_last", ("C",)) for name in YARDSTICKS),
 )
+CALLS = ("inference", "training step")
 
 
 @dataclass(frozen=True)
@@ -57,27 +69,30 @@ class NetworkCase:
 def network_rows(
     case: NetworkCase, precision: Precision, device: torch.device, *, rounds: int, deadline: float
 ) -> Iterator[dict[str, Any]]:
-    """A row a network and rank it is compared under: one step of training, launched as it is."""
+    """A row a network, rank it is compared under and call, launched as it is."""
     reason = available(precision, device) or (NO_TIME if time.monotonic() > deadline else "")
-    steps: dict[int, Timed] = {}
-    failed, parameters = {}, {}
-    for n, peer in () if reason else enumerate(PEERS):
-        network = _network(peer, case, device)
-        parameters[n] = sum(p.numel() for p in network.parameters())
-        step = _step(network, peer, case, precision, device)
-        try:
-            for _ in range(WARM_UP if device.type == "cuda" else 1):
-                step()
-            steps[n] = Timed(step)
-        except Exception as problem:  # whatever fails on a device that nobody has tried is a row
-            failed[n] = f"{type(problem).__name__}: {problem}".splitlines()[0]
-    times = timed(steps, device, rounds if device.type == "cuda" else 2)
-    for n, peer in enumerate(PEERS):
-        facts = _facts(case) | {"peer": peer.name, "layout": peer.layout, "parameters": parameters.get(n)}
-        measured = spread(times[n]) if n in times else {"reason": reason or failed[n]}
-        measured |= _peak(steps[n].run, device) if n in times else {}
-        for rank in peer.ranks:
-            yield facts | {"rank_of": rank} | measured
+    networks = {} if reason else {n: _network(peer, case, device) for n, peer in enumerate(PEERS)}
+    for call in CALLS:
+        calls: dict[int, Timed] = {}
+        failed = {}
+        for n, network in networks.items():
+            made = _call(network, PEERS[n], case, precision, device, call)
+            try:
+                for _ in range(WARM_UP if device.type == "cuda" else 1):
+                    made()
+                calls[n] = Timed(made)
+            except Exception as problem:  # whatever fails on a device that nobody has tried is a row
+                failed[n] = f"{type(problem).__name__}: {problem}".splitlines()[0]
+        times = timed(calls, device, rounds if device.type == "cuda" else 2)
+        for n, peer in enumerate(PEERS):
+            facts = _facts(case) | {"call": call, "peer": peer.name, "layout": peer.layout}
+            if n in times:
+                parameters = sum(p.numel() for p in networks[n].parameters())
+                measured = spread(times[n]) | {"parameters": parameters} | _peak(calls[n].run, device)
+            else:
+                measured = {"reason": reason or failed[n]}
+            for rank in peer.ranks:
+                yield facts | {"rank_of": rank} | measured
 
 
 def _facts(case: NetworkCase) -> dict[str, Any]:
@@ -88,35 +103,46 @@ def _facts(case: NetworkCase) -> dict[str, Any]:
         "order": 3,
         "batch": case.batch,
         "size": "x".join(map(str, case.clip)),
-        "call": "training step",
     }
 
 
 def _network(peer: Peer, case: NetworkCase, device: torch.device) -> nn.Module:
-    """The network with the peer's form in every CP layer."""
+    """The network with the peer's form, or what stands for it, in every CP layer."""
     torch.manual_seed(0)
-    network = build(peer.network, outputs=2, width=case.width, **peer.options).to(device).train()
-    for layer in network.modules():
-        if isinstance(layer, CPConv):
-            layer.implementation = peer.form
-    return in_layout(network, peer.layout)
+    network = build(peer.network, outputs=2, width=case.width, **peer.options)
+    layers = {name: layer for name, layer in network.named_modules() if isinstance(layer, CPConv)}
+    for name, layer in layers.items():
+        channels, stride = (layer.in_channels, layer.out_channels), layer.geometry.stride
+        if peer.layers == "rest":
+            network.set_submodule(name, Given(channels[1], stride))
+        elif peer.layers in YARDSTICKS:
+            network.set_submodule(name, Products(*channels, layer.rank, stride))
+        else:
+            layer.implementation = peer.layers
+    return in_layout(network.to(device), peer.layout)
 
 
-def _step(
-    network: nn.Module, peer: Peer, case: NetworkCase, precision: Precision, device: torch.device
+def _call(
+    network: nn.Module, peer: Peer, case: NetworkCase, precision: Precision, device: torch.device, call: str
 ) -> Callable[[], object]:
-    """Forward, mean square, backward and a step of SGD."""
+    """Inference; or forward, mean square, backward and a step of SGD."""
     clips = torch.randn(case.batch, 3, *case.clip, device=device)
     clips = channels_last(clips) if peer.layout == "channels_last" else clips
     optimizer = torch.optim.SGD(network.parameters(), lr=1e-3)
 
+    def infer() -> None:
+        network.eval()
+        with torch.no_grad(), computing(precision, device):
+            network(clips)
+
     def step() -> None:
+        network.train()
         optimizer.zero_grad(set_to_none=True)
         with computing(precision, device):
             network(clips).square().mean().backward()
         optimizer.step()
 
-    return step
+    return infer if call == "inference" else step
 
 
 def _peak(step: Callable[[], object], device: torch.device) -> dict[str, int]:

@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from hocp import networks
 from hocp.conv import CPConv
+from hocp.learning.yardsticks import Given
 from tests.bench import peers, products
 from tests.bench.calls import TRAINS, Subject, prepare
 from tests.bench.cases import NetworkCase
@@ -69,48 +70,12 @@ def _swapped(network: nn.Module, name: str, theirs: str | None) -> nn.Module:
 
 def _other(conv: nn.Module, name: str, theirs: str | None) -> nn.Module:
     if name == REST:
-        return Given(conv)
+        return Given(conv.out_channels, conv.stride)
     if name in products.NAMES:
         channels = conv.in_channels, conv.out_channels
         return products.build(name, channels, rank=max(channels), stride=conv.stride)
     ours = _like(conv, **peers.how(name))
     return ours if theirs is None else peers.as_tltorch(ours, theirs)
-
-
-class Given(nn.Module):
-    """Stands for a convolution of 3 x 3 (x 3) and costs nothing: output and gradient are given beforehand.
-
-    Parameters
-    ----------
-    conv : nn.Module
-        Whose output has the shape of this one's.
-    """
-
-    def __init__(self, conv: nn.Module):
-        super().__init__()
-        self._channels, self._stride = conv.out_channels, conv.stride
-        self._given: tuple[Tensor, Tensor] | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Output of the shape and memory format that the convolution has; the same at every call."""
-        if self._given is None or self._given[1].shape != x.shape:
-            size = [(n - 1) // step + 1 for n, step in zip(x.shape[2:], self._stride, strict=True)]
-            y = x.new_empty(x.shape[0], *size, self._channels).normal_().movedim(-1, 1)
-            self._given = y, torch.randn_like(x)
-        return _Given.apply(x, *self._given)
-
-
-class _Given(torch.autograd.Function):
-    """y, whatever x is, and a gradient of x, whatever that of y is."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor, grad: Tensor) -> Tensor:
-        ctx.grad = grad
-        return y.detach()
-
-    @staticmethod
-    def backward(ctx: Any, grad_y: Tensor) -> tuple[Tensor, None, None]:
-        return ctx.grad, None, None
 
 
 def _like(conv: nn.Module, **options: Any) -> CPConv:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from hocp.learning.yardsticks import Products
+
 #: Both ways in which torch has such a product: a convolution of one tap (oneDNN) and a linear map (MKL).
 NAMES = ("products conv", "products linear")
 _CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
@@ -19,26 +21,11 @@ _CONVOLUTIONS = {2: nn.Conv2d, 3: nn.Conv3d}
 def build(name: str, channels: tuple[int, int], *, rank: int, stride: tuple[int, ...]) -> nn.Module:
     """The products of a layer with these (C_in, C_out); its stride falls between them, as in the layer."""
     if name == "products linear":
-        return Linears(*channels, rank, stride)
+        return Products(*channels, rank, stride)
     conv = _CONVOLUTIONS[len(stride)]
     return nn.Sequential(
         conv(channels[0], rank, 1, bias=False), conv(rank, channels[1], 1, stride=stride, bias=False)
     )
-
-
-class Linears(nn.Module):
-    """x -> R components -> C_out channels at every position of the output, channels last in memory."""
-
-    def __init__(self, in_channels: int, out_channels: int, rank: int, stride: tuple[int, ...]):
-        super().__init__()
-        self.first = nn.Linear(in_channels, rank, bias=False)
-        self.last = nn.Linear(rank, out_channels, bias=False)
-        self._steps = tuple(slice(None, None, step) for step in stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """As a product over all positions at once."""
-        ranks = self.first(x.movedim(1, -1))
-        return self.last(ranks[:, *self._steps]).movedim(-1, 1)
 
 
 def weight(layer: nn.Module) -> Tensor:

@@ -38,7 +38,7 @@ def test_gradients_reach_the_first_layer_and_the_same_numbers_come_again():
     network(x).square().mean().backward()
     stem = next(network.parameters())
     assert stem.grad is not None and stem.grad.abs().max() > 0
-    layer = networks.Given(torch.nn.Conv2d(4, 6, 3, stride=2, padding=1))
+    layer = networks.Given(6, (2, 2))
     x = torch.randn(2, 4, 9, 8, requires_grad=True)
     y, again = layer(x), layer(x)
     assert torch.equal(y, again) and y.shape == (2, 6, 5, 4)
