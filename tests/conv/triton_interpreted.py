@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from triton.runtime.interpreter import InterpretedFunction
 
 from hocp.conv import CPConv
-from hocp.conv.kernels import triton_launch, triton_ops
+from hocp.conv.kernels import triton_launch, triton_ops, triton_tiles
 from hocp.conv.layer import RankSpace
 
 DEVICE = "cpu" if triton_launch.INTERPRETED else "cuda"
@@ -122,6 +122,15 @@ def test_several_programs_share_the_work(monkeypatch, ahead):
 def test_rounds_no_more_than_its_dtype(name, dtype, bound):
     """Relative to the norm. But for bfloat16 in the interpreter, the last product is inside the kernel."""
     layer, x = layer_and_input(name, dtype)
+    found, expected = both(layer, x, torch.randn(dense(layer, x).shape))
+    for ours, theirs in zip(found, expected, strict=True):
+        assert (ours.double() - theirs.double()).norm() <= bound * theirs.double().norm()
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float32, 1e-6), (torch.bfloat16, 2e-2)])
+def test_rounds_no_more_in_blocks_for_tall_planes(monkeypatch, dtype, bound):
+    monkeypatch.setattr(triton_tiles, "_TALL", 1)
+    layer, x = layer_and_input("video", dtype)
     found, expected = both(layer, x, torch.randn(dense(layer, x).shape))
     for ours, theirs in zip(found, expected, strict=True):
         assert (ours.double() - theirs.double()).norm() <= bound * theirs.double().norm()
