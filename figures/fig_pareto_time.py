@@ -1,4 +1,4 @@
-"""Time of whole networks against what they hold and compute: parameters and multiply-adds.
+"""Time of whole networks, by that of the dense one beside them, against parameters and multiply-adds.
 
 ``python -m figures.fig_pareto_time --speed SPEED.csv --out PREFIX``
 """
@@ -19,7 +19,7 @@ from figures.speed import Condition
 COSTS = {"parameters": "parameters", "macs": "multiply-adds of a forward call"}
 CALLS = {"inference": "full", "training step": "none"}
 ITEMS = {2: "image", 3: "clip"}
-#: Who is shown -> its peers, of which the fastest counts; the first two have no rank.
+#: Who is shown -> its peers, of which the fastest counts; the first two have no rank, and stand once.
 SIDES = {"dense": ["dense"], "r2plus1d": ["r2plus1d"], "tucker": ["tucker"], "tltorch": speed.TLTORCH,
          "hocp auto": speed.OURS}  # fmt: skip
 RANKLESS = ("dense", "r2plus1d")
@@ -31,28 +31,34 @@ def read(path: str | Path) -> tuple[pd.DataFrame, Condition]:
     Returns
     -------
     networks : DataFrame
-        One row a network, rank and call: subject, order, call, side, rank_of, parameters; and of one item
-        macs, and time with its quartiles low, high in milliseconds.
+        One row a network, rank and call: subject, order, call, side, rank_of, parameters; macs and dense_ms
+        of one item, the latter the time of the dense network; and time over that of the dense network timed
+        in turns with it, with the ends low, high of its spread.
     condition : Condition
     """
     rows = speed.read(path)
     chosen = speed.condition(rows)
     rows = speed.where(speed.under(rows, chosen), suite="networks", call=CALLS)
     rows = rows[rows["batch"] == rows.groupby("subject")["batch"].transform("max")]
-    columns = ["subject", "order", "call", "side", "rank_of", "parameters", "macs", "time", "low", "high"]
-    return pd.DataFrame(_networks(rows), columns=columns), chosen
+    columns = ["subject", "order", "call", "side", "rank_of", "parameters", "macs", "dense_ms"]
+    return pd.DataFrame(_networks(rows), columns=[*columns, "time", "low", "high"]), chosen
 
 
 def _networks(rows: pd.DataFrame) -> Iterator[tuple]:
+    """Only what was timed in turns is compared: between cases the machine may have changed its pace."""
     for (subject, order, call), found in rows.groupby(["subject", "order", "call"], sort=False):
-        for side, peers in SIDES.items():
-            of_side = speed.where(found, peer=peers)
-            if side in RANKLESS:
-                of_side = of_side.assign(rank_of="")
-            for rank_of, of_rank in of_side.groupby("rank_of", sort=False):
+        shown = set()
+        for rank_of, of_rank in found.groupby("rank_of", sort=False):
+            dense = speed.fastest(of_rank, ["dense"])
+            for side, peers in SIDES.items():
                 row = speed.fastest(of_rank, peers)
-                of_item = [row[c] / row["batch"] for c in ("macs", "median_ms", "q25_ms", "q75_ms")]
-                yield subject, order, call, side, rank_of, row["parameters"], *of_item
+                if dense is None or row is None or side in shown:
+                    continue
+                if side in RANKLESS:
+                    shown.add(side)
+                costs = row["parameters"], row["macs"] / row["batch"], dense["median_ms"] / row["batch"]
+                time = speed.Ratio(1, 1, 1) if side == "dense" else speed.quotient(row, dense)
+                yield subject, order, call, side, "" if side in RANKLESS else rank_of, *costs, *time
 
 
 def draw(networks: pd.DataFrame, condition: Condition) -> Figure:
@@ -67,12 +73,19 @@ def draw(networks: pd.DataFrame, condition: Condition) -> Figure:
         for axes, cost in zip(line, COSTS, strict=True):
             _panel(axes, rows, cost)
         line[0].set_title(subject.replace(" x ", " × "))
-        line[0].set_ylabel(f"ms per {ITEMS[rows['order'].iloc[0]]}")
+        line[0].set_ylabel("time, dense = 1")
+        line[-1].set_title(_dense(rows), loc="right", fontsize=7, color=style.FAINT)
     for axes, words in zip(grid[-1], COSTS.values(), strict=True):
         axes.set_xlabel(words)
-    grid[0, -1].set_title(str(condition), loc="right", fontsize=7, color=style.FAINT)
-    _legend(figure, networks)
+    _legend(figure, networks, condition)
     return figure
+
+
+def _dense(rows: pd.DataFrame) -> str:
+    """How long the dense network takes."""
+    item, of_dense = ITEMS[rows["order"].iloc[0]], rows[rows["side"] == "dense"]
+    times = [f"{row.call} {row.dense_ms:.3g} ms" for row in of_dense.itertuples()]
+    return f"dense, per {item}: {', '.join(times)}" if times else ""
 
 
 def _nothing() -> Figure:
@@ -109,14 +122,14 @@ def _ranks(axes: Axes, points: pd.DataFrame, cost: str) -> None:
                       textcoords="offset points", ha=ha, va=va)  # fmt: skip
 
 
-def _legend(figure: Figure, networks: pd.DataFrame) -> None:
+def _legend(figure: Figure, networks: pd.DataFrame, condition: Condition) -> None:
     handles = [
         Line2D([], [], ls="none", marker=look.marker, color=look.colour, label=look.name)
         for look in (label("peers", side) for side in ordered("peers", networks["side"]))
     ]
     for call, fill in CALLS.items():
         handles.append(Line2D([], [], ls="none", marker="o", color=style.FAINT, fillstyle=fill, label=call))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4)
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, title=str(condition))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

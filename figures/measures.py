@@ -36,15 +36,15 @@ def quicker(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequen
 
 
 def _outside(rows: pd.DataFrame, mine: pd.Series, theirs: pd.Series) -> str:
-    """Of a network: what of our time passes outside its layers, and the ratio with these at the roof."""
+    """Of a network: what of our time passes outside its layers, and the ratio with these at their best."""
     rest = speed.fastest(rows, REST)
-    if rest is None or isnan(mine["roof_ms"]):
+    if rest is None:
         return ""
+    said = f"{100 * rest['median_ms'] / mine['median_ms']:.0f} % of its time passes outside the layers"
+    if isnan(mine["roof_ms"]):
+        return f"{said}; with these at no cost {theirs['median_ms'] / rest['median_ms']:.1f}"
     roof = mine["roof_ms"] * (1 - rest["macs"] / mine["macs"])
-    outside, most = rest["median_ms"] / mine["median_ms"], theirs["median_ms"] / (rest["median_ms"] + roof)
-    return (
-        f"{100 * outside:.0f} % of its time passes outside the layers; with these at the roofline {most:.1f}"
-    )
+    return f"{said}; with these at the roofline {theirs['median_ms'] / (rest['median_ms'] + roof):.1f}"
 
 
 def _products(rows: pd.DataFrame, mine: pd.Series, value: float) -> str:
@@ -93,10 +93,16 @@ def roofline(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Seque
 
 
 def _copy(rows: pd.DataFrame, case: Case) -> str:
-    """What share a copy of the same tensor has: it reads and writes as much as a forward call."""
+    """What share copies have: a forward call reads and writes as much as one, with backward five halves.
+
+    Backward reads the gradient and the stage's input, and writes the gradient of that.
+    """
     alone = speed.fastest(rows, ["copy"])
-    timed = alone is not None and case.call == "forward"
-    return f"a copy of as much gives {speed.roof_fraction(alone).value:.2f}" if timed else ""
+    if alone is None:
+        return ""
+    copies = 1 if case.call == "forward" else 2.5
+    many = "a copy of as much gives" if copies == 1 else f"{copies} copies, which move as much, give"
+    return f"{many} {speed.roof_fraction(alone).value / copies:.2f}"
 
 
 def kept(case: Case, rows: pd.DataFrame, ours: Sequence[str], against: Sequence[str]) -> Finding | None:

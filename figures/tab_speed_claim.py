@@ -59,7 +59,7 @@ def compare(rows: pd.DataFrame) -> Iterator[dict[str, str]]:
             timed = timed[timed["batch"] == timed.groupby("channels", dropna=False)["batch"].transform("max")]
             if chosen.device != "cpu" and timed["median_ms"].isna().all():
                 continue
-            for against, peers in _against(chosen).items():
+            for against, peers in _against(rows).items():
                 for call, calls in CALLS.items():
                     of_call = speed.where(timed, call=list(calls))
                     yield {
@@ -73,11 +73,10 @@ def _label(name: str, chosen: Condition) -> str:
     return name if chosen.device == "cpu" else f"{name}, {chosen.dtype}"
 
 
-def _against(chosen: Condition) -> dict[str, Sequence[str]]:
-    """On a GPU the products alone were never timed."""
-    return {
-        name: peers for name, peers in AGAINST.items() if chosen.device == "cpu" or peers != speed.PRODUCTS
-    }
+def _against(rows: pd.DataFrame) -> dict[str, Sequence[str]]:
+    """Whom the table compares with; on a GPU with the products alone only where they were timed."""
+    shown = speed_notes.on_cpu(rows) or rows["peer"].isin(speed.PRODUCTS).any()
+    return {name: peers for name, peers in AGAINST.items() if shown or peers != speed.PRODUCTS}
 
 
 def _ours(chosen: Condition) -> Sequence[str]:
@@ -120,7 +119,7 @@ def claim(rows: pd.DataFrame) -> Block:
     ]
     chosen = conditions(rows)
     columns += [
-        Column(name=call, group=f"Than {peer}", align="r") for peer in _against(chosen[0]) for call in CALLS
+        Column(name=call, group=f"Than {peer}", align="r") for peer in _against(rows) for call in CALLS
     ]
     found = list(compare(rows))
     body = [

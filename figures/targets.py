@@ -141,7 +141,7 @@ def reason(target: Target, finding: Finding | None) -> str:
     if finding is None or verdict(target, finding).startswith(REACHED):
         return ""
     if isnan(finding.share):
-        return finding.note
+        return "; ".join(filter(None, [finding.note, finding.bound]))
     needs = finding.share * target.wanted / finding.value.value
     return "; ".join(
         filter(None, [f"needs {needs:.2f} of the roofline, ran at {finding.share:.2f}", finding.bound])

@@ -90,3 +90,13 @@ def test_a_mean_of_some_sizes_of_a_gpu_is_not_shown(tmp_path):
         row["median_ms"] = row["q25_ms"] = row["q75_ms"] = ""
     row = make(tmp_path, found)["3-D layers of a ResNet-18, float32", "inference", "dense"]
     assert (row["times_quicker"], row["reason"]) == ("", "not run: only 1 of 4 sizes were timed")
+
+
+def test_a_gpu_has_columns_of_the_products_alone_where_they_were_timed(tmp_path):
+    found = []
+    for stage in STAGES:
+        for peer, time in (("dense", 4.0), ("hocp triton", 1.0), ("products linear", 0.5)):
+            found += [on_gpu(*stage, "forward", peer, "bfloat16", time)]
+    made = make(tmp_path, found)
+    row = made["3-D layers of a ResNet-18, bfloat16", "inference", "two products alone"]
+    assert float(row["times_quicker"]) == 0.5
