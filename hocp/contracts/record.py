@@ -6,6 +6,7 @@ import shlex
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,11 @@ def code(*packages: str) -> dict[str, Any]:
     commit = _git(root, "rev-parse", "HEAD") if ours else None
     changed = _git(root, "status", "--porcelain", "--", *packages) if commit else None
     return {"commit": commit, "changed": None if changed is None else bool(changed), "sources_sha256": tree}
+
+
+def code_name(code: Mapping[str, Any]) -> str:
+    """The commit that `code` gives, or the beginning of its hash where no commit has these files."""
+    return code["commit"] if code["changed"] is False else f"code {code['sources_sha256'][:12]}"
 
 
 def _git(root: Path, *command: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -15,13 +16,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Time CP layers, their depthwise stage and the HO-CP network on a GPU beside dense convolutions, and "
         "write a table with what the device can do at most, errors against float64 and peak memory. Stops "
-        "measuring before 8 minutes are over. Exit status: 0 measured, 3 no GPU."
+        "measuring before 8 minutes are over, or when interrupted, and writes what it has. Exit status: 0 "
+        "measured, 3 no GPU."
     )
     parser.add_argument("--out", required=True, type=Path, metavar="DIR", help="folder for table and report")
     parser.add_argument("--device", default="cuda", metavar="D", help="cuda, cuda:N; cpu rehearses")
     parser.add_argument("--size", default="full", help="full, or small for a rehearsal of seconds")
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="stop sooner or later than that; what is left out is said"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="processes that build kernels beforehand; by default all cores",
     )
 
 
@@ -46,7 +54,11 @@ def run(args: argparse.Namespace) -> int:
             f"gpu-bench: torch {torch.__version__} finds no GPU here; nothing was measured", file=sys.stderr
         )
         return NO_GPU
-    rows, report = measure(device, args.size, seconds=args.seconds, say=lambda line: print(line, flush=True))
+    options = {} if args.workers is None else {"workers": args.workers}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt: what was measured is kept
+    rows, report = measure(
+        device, args.size, seconds=args.seconds, say=lambda line: print(line, flush=True), **options
+    )
     table = args.out / file_name(device, "gpu_bench", "csv")
     files.write_csv(table, record.SPEED, rows)
     files.write_json(table.with_suffix(".json"), report)

@@ -155,21 +155,22 @@ def describe(device: torch.device) -> dict[str, Any]:
         "capability": f"{facts.major}.{facts.minor}",
         "memory_bytes": facts.total_memory,
         "multiprocessors": facts.multi_processor_count,
-        "driver": _driver(),
+        "driver": _asked("driver_version"),
+        "sm_clock": _asked("clocks.sm"),  # at this moment
         "cuda": torch.version.cuda or torch.version.hip,
         "cudnn": torch.backends.cudnn.version(),
     }
 
 
-def _driver() -> str | None:
-    """Version of the driver, as its own tool tells it."""
-    question = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+def _asked(question: str) -> str | None:
+    """What the driver's own tool answers of the first GPU, such as "1980 MHz"."""
+    command = ["nvidia-smi", f"--query-gpu={question}", "--format=csv,noheader"]
     try:
-        answer = subprocess.run(question, capture_output=True, text=True, timeout=30)
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    lines = answer.stdout.split()
-    return lines[0] if answer.returncode == 0 and lines else None
+    lines = answer.stdout.splitlines()
+    return lines[0].strip() if answer.returncode == 0 and lines else None
 
 
 def device_name(device: torch.device) -> str:

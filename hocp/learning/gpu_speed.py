@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from hocp.contracts import record
+from hocp.learning.gpu_builds import WORKERS, build_kernels
 from hocp.learning.gpu_check import describe, device_name
 from hocp.learning.gpu_clock import graphed, limits, spread, timed
 from hocp.learning.gpu_precision import PRECISIONS, Precision, available, computing
@@ -70,9 +71,16 @@ def cases(size: Size) -> Iterator[tuple[Case | NetworkCase, Precision]]:
 
 
 def measure(
-    device: torch.device, size: str, *, seconds: float | None = None, say: Callable[[str], None] = print
+    device: torch.device,
+    size: str,
+    *,
+    seconds: float | None = None,
+    workers: int = WORKERS,
+    say: Callable[[str], None] = print,
 ) -> tuple[list[Row], Row]:
     """Measure all that there is time for; what fails is a row without times, its reason in the report.
+
+    An interrupt ends measuring, not the report: what was not timed by then is said.
 
     Parameters
     ----------
@@ -81,6 +89,8 @@ def measure(
     size : {'full', 'small'}
     seconds : float, optional
         After which no further case begins; by default as many as the size has.
+    workers : int
+        Processes that build Triton's kernels beforehand, in a quarter of the time at most; 1 builds none.
     say : callable
         Takes a line of progress at a time.
 
@@ -95,14 +105,25 @@ def measure(
     chosen = chosen if seconds is None else replace(chosen, budget=seconds)
     begun, before = datetime.now(UTC).isoformat(timespec="seconds"), torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
+    rows, missing, most, built = [], [], {}, 0
+
+    def take(found: Iterable[Row]) -> None:
+        known = {tuple(_name(row).values()) for row in rows}
+        for row in found:
+            if tuple(_name(row).values()) not in known:
+                reason = row.pop("reason", None)
+                rows.append(row)
+                missing.extend([] if reason is None else [{**_name(row), "reason": reason}])
+                say(f"{time.monotonic() - started:5.0f} s  {_line(row, reason)}")
+
     try:
+        until = started + chosen.budget / 4
+        built = build_kernels(cases(chosen), device, workers=workers, deadline=until)
+        say(f"{time.monotonic() - started:5.0f} s  kernels of {built} kinds of layers built beforehand")
         most = limits(device, side=chosen.side, megabytes=chosen.megabytes, rounds=ROUNDS)
-        rows, missing = [], []
-        for row in _all_rows(device, chosen, most, deadline=started + chosen.budget):
-            reason = row.pop("reason", None)
-            rows.append(row)
-            missing += [] if reason is None else [{**_name(row), "reason": reason}]
-            say(_line(row, reason))
+        take(_all_rows(device, chosen, most, deadline=started + chosen.budget))
+    except KeyboardInterrupt:
+        take(_all_rows(device, chosen, most, deadline=0))
     finally:
         torch.backends.cudnn.benchmark = before
     report = {
@@ -114,7 +135,8 @@ def measure(
         "environment": record.environment(device_name(device)),
         "code": record.code(),
         "command": record.command_line(),
-        "settings": {"size": size, "rounds": ROUNDS, **asdict(chosen)} | _MEANINGS,
+        "settings": {"size": size, "rounds": ROUNDS, "workers": workers, "built": built, **asdict(chosen)}
+        | _MEANINGS,
         "limits": most,
         "missing": missing,
     }
@@ -125,8 +147,8 @@ _MEANINGS = {
     "timing": "layers and stages as CUDA graphs of up to 20 calls, so that small tensors stay in the caches; "
     "networks as launched; interleaved; cudnn.benchmark on",
     "roof_ms": "larger of 2 macs / product peak and bytes / copy bandwidth; three times that with backward",
-    "error": "of output and input gradient of one sample, against float64; rounded parameters included; "
-    "cuDNN by its first choice of algorithm and not, as timed, by a search",
+    "error": "of output and gradients of input and factors, for one sample, against float64; rounded "
+    "parameters included; cuDNN by its first choice of algorithm and not, as timed, by a search",
 }
 
 
@@ -144,14 +166,13 @@ def _all_rows(device: torch.device, size: Size, most: dict[str, float], *, deadl
 
 def _common(device: torch.device) -> Row:
     """What every row says of machine and code."""
-    code = record.code()
     return {
         "threads": torch.get_num_threads(),
         "allocator": "default",
         "device": device_name(device),
         "processor": record.processor(),
         "torch": torch.__version__,
-        "commit": code["commit"] if code["changed"] is False else f"code {code['sources_sha256'][:12]}",
+        "commit": record.code_name(record.code()),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from hocp.conv import CPConv, Geometry, cp_cost, dense_cost
 from hocp.conv.exchange.tltorch_write import to_tltorch
@@ -127,12 +128,16 @@ def _stage(case: Case, name: str, **like: Any) -> Callable[[Tensor], Tensor]:
         return separable
     if name == "hocp triton":
         return _TritonStage(separable)
-    modes, kernel = "abc"[: len(case.size)], [factor.detach().double() for factor in separable.factors]
-    whole = torch.einsum(",".join(f"{mode}r" for mode in modes) + f"->r{modes}", *kernel).unsqueeze(1)
     grouped = {2: nn.Conv2d, 3: nn.Conv3d}[len(case.size)]
     layer = grouped(case.rank, case.rank, 3, padding=1, groups=case.rank, bias=False)
-    layer.weight = nn.Parameter(whole)
+    layer.weight = nn.Parameter(_kernel([factor.detach().double() for factor in separable.factors]))
     return layer.to(**like)
+
+
+def _kernel(factors: Sequence[Tensor]) -> Tensor:
+    """Of a grouped convolution, (R, 1, K0, ...), from factors (K0, R), ..."""
+    modes = "abc"[: len(factors)]
+    return torch.einsum(",".join(f"{mode}r" for mode in modes) + f"->r{modes}", *factors).unsqueeze(1)
 
 
 class _TritonStage(nn.Module):
@@ -178,9 +183,21 @@ def work(case: Case, name: str, itemsize: int) -> dict[str, int]:
     return {"macs": macs, "bytes": itemsize * numbers, "parameters": parameters}
 
 
+class _GroupedStage(nn.Module):
+    """The stage by one grouped convolution, through whose kernel gradients reach the factors."""
+
+    def __init__(self, separable: SeparableDepthwise) -> None:
+        super().__init__()
+        self.factors = separable.factors
+
+    def forward(self, z: Tensor) -> Tensor:
+        convolve = {2: functional.conv2d, 3: functional.conv3d}[len(self.factors)]
+        return convolve(z, _kernel(list(self.factors)), padding=1, groups=z.shape[1])
+
+
 @dataclass
 class Exact:
-    """The function of a case in float64 for one sample, its output and its gradient for the input."""
+    """One sample of a case, a direction, and in float64 the output and the gradients of input and factors."""
 
     x: Tensor
     direction: Tensor
@@ -188,23 +205,28 @@ class Exact:
 
 
 def exact(case: Case, **like: Any) -> Exact:
-    """By a dense convolution, or a grouped one for a stage."""
+    """By a dense convolution, or a grouped one for a stage, with the kernel that the factors give."""
     x = input_of(case, "contiguous", batch=1, **like)
-    peer = build(case, "grouped convolution" if case.stage else "dense").to(x.device, torch.float64)
+    peer = _GroupedStage(build(case, "1-D convolutions")) if case.stage else build(case, "hocp dense")
+    peer = peer.to(x.device, torch.float64)
     wide = x.detach().double().requires_grad_()
     y = peer(wide)
     direction = torch.randn_like(y).to(x.dtype)
-    (gradient,) = torch.autograd.grad(y, [wide], direction.double())
-    return Exact(x, direction, [y.detach(), gradient])
+    gradients = torch.autograd.grad(y, [wide, *peer.parameters()], direction.double())
+    return Exact(x, direction, [y.detach(), *gradients])
 
 
 def error(case: Case, name: str, layout: str, expected: Exact, **like: Any) -> float | None:
-    """Of a peer's output and input gradient against that; None where it computes something else."""
+    """Of a peer's output and gradients against that, the largest; None where it computes something else.
+
+    The gradients are of the input, and with the factors as parameters also of these.
+    """
     if name == "copy" or name.startswith("products"):
         return None
     peer = in_layout(build(case, name, **like), layout)
     x = expected.x.detach()
     x = (channels_last(x) if layout == "channels_last" else x).requires_grad_()
-    found = [y := peer(x), *torch.autograd.grad(y, [x], expected.direction.to(y))]
-    pairs = list(zip(found, expected.results, strict=True))
+    factors = list(peer.parameters()) if name.startswith(("hocp", "1-D")) else []
+    found = [y := peer(x), *torch.autograd.grad(y, [x, *factors], expected.direction.to(y))]
+    pairs = zip(found, expected.results, strict=False)
     return max((f.double() - w).norm().item() / w.norm().item() for f, w in pairs)

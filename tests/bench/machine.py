@@ -65,8 +65,7 @@ def allocator() -> str:
 
 def surroundings() -> dict[str, Any]:
     """What every row says of machine, settings and code."""
-    environment, code = _environment(), _code()
-    changed = " with changes" if code["changed"] else ""
+    environment = _environment()
     return {
         "threads": torch.get_num_threads(),
         "allocator": allocator(),
@@ -74,7 +73,7 @@ def surroundings() -> dict[str, Any]:
         "dtype": "float32",
         "processor": environment["processor"],
         "torch": torch.__version__,
-        "commit": f"{code['commit']}{changed}" if code["commit"] else f"code {code['sources_sha256'][:12]}",
+        "commit": record.code_name(_code()),
     }
 
 

@@ -13,7 +13,7 @@ import torch
 
 from hocp.__main__ import main
 from hocp.contracts import files, record
-from hocp.learning import gpu_clock, gpu_speed
+from hocp.learning import gpu_builds, gpu_clock, gpu_speed
 from hocp.learning.gpu_precision import PRECISIONS
 from hocp.learning.gpu_speed_layers import Case, error, exact, work
 
@@ -65,13 +65,31 @@ def test_a_wrong_peer_is_found(monkeypatch):
     from hocp.learning import gpu_speed_layers
 
     build, case = gpu_speed_layers.build, Case(1, 4, (3, 3))
+    expected = exact(case, **FP32)
 
     def broken(case, name, **like):
         peer = build(case, name, **like)
         return peer if name == "dense" else torch.nn.Sequential(peer, torch.nn.ReLU())
 
     monkeypatch.setattr(gpu_speed_layers, "build", broken)
-    assert error(case, "hocp views", "contiguous", exact(case, **FP32), **FP32) > 1e-2
+    assert error(case, "hocp views", "contiguous", expected, **FP32) > 1e-2
+
+
+@pytest.mark.parametrize("stage", [False, True])
+def test_a_wrong_gradient_of_one_factor_is_found(monkeypatch, stage):
+    from hocp.learning import gpu_speed_layers
+
+    build, case = gpu_speed_layers.build, Case(1, 4, (3, 3), stage=stage)
+    name, expected = "1-D convolutions" if stage else "hocp views", exact(case, **FP32)
+    assert error(case, name, "contiguous", expected, **FP32) < 1e-5
+
+    def broken(case, name, **like):
+        peer = build(case, name, **like)
+        list(peer.parameters())[-1].register_hook(lambda gradient: 1.1 * gradient)
+        return peer
+
+    monkeypatch.setattr(gpu_speed_layers, "build", broken)
+    assert error(case, name, "contiguous", expected, **FP32) == pytest.approx(0.1, abs=1e-3)
 
 
 def test_work_by_hand():
@@ -94,6 +112,47 @@ def test_time_that_is_up_is_said():
     assert {row["reason"] for row in rows} == {"no time was left"} and len(rows) == 2 * len(case.peers)
 
 
+def test_an_interrupt_ends_measuring_but_not_the_report(monkeypatch):
+    (case, precision), *_ = gpu_speed.cases(gpu_speed.SIZES["small"])
+    network = gpu_speed.SIZES["small"].network
+    monkeypatch.setattr(gpu_speed, "ROUNDS", 1)
+    monkeypatch.setattr(gpu_speed, "cases", lambda size: [(case, precision), (network, precision)])
+    lines = []
+
+    def say(line):
+        lines.append(line)
+        if len(lines) == 4:  # of kernels, then of a copy, the GPU's own form, which a CPU lacks, and another
+            raise KeyboardInterrupt
+
+    rows, report = gpu_speed.measure(CPU, "small", workers=1, say=say)
+    names = [tuple(gpu_speed._name(row).values()) for row in rows]
+    assert len(names) == len(set(names)) == len(lines) - 1  # the first line tells of kernels
+    assert [n for n, row in enumerate(rows) if "median_ms" in row] == [0, 2]
+    assert {missing["reason"] for missing in report["missing"][1:]} == {"no time was left"}
+    assert {"networks", "stages"} == {row["suite"] for row in rows}
+
+
+def test_kernels_are_built_once_a_kind_of_layer():
+    fp32, _, bf16 = PRECISIONS
+    small = gpu_speed.SIZES["small"].network
+    image = Case(1, 8, (6, 5))
+    asked = [
+        (image, fp32),
+        (replace(image, batch=3), fp32),
+        (replace(image, stage=True), fp32),
+        (image, bf16),
+    ]
+    found = gpu_builds.layers(asked)
+    assert [(layer.rank, layer.precision, layer.size) for layer in found] == [
+        (8, "fp32", (6, 5)), (8, "bf16", (6, 5)),
+    ]  # fmt: skip
+    of_network = gpu_builds.layers([(small, bf16)])
+    assert len(of_network) == len({layer.kernels for layer in of_network})
+    assert {layer.stride for layer in of_network} == {(1, 1, 1), (1, 2, 2)}
+    assert all(layer.autocast and len(layer.size) == 3 for layer in of_network)
+    assert gpu_builds.build_kernels(asked, CPU, workers=4, deadline=0) == 0
+
+
 def test_networks_of_the_table_infer_and_train():
     size = replace(gpu_speed.SIZES["small"].network, clip=(2, 16, 16), batch=2)
     options = {"rounds": 1, "deadline": float("inf")}
@@ -102,8 +161,8 @@ def test_networks_of_the_table_infer_and_train():
         rank: [row["peer"] for row in rows if (row["rank_of"], row["call"]) == (rank, "inference")]
         for rank in ("matched", "C")
     }
-    ours = ["dense", "dense", "hocp triton", "hocp auto"]
-    assert of == {"matched": ours, "C": [*ours, "products linear", "rest"]}
+    ours = ["dense", "dense", "hocp triton", "hocp auto", "products linear", "rest"]
+    assert of == {"matched": ours, "C": ours}
     assert all(row["median_ms"] > 0 for row in rows if row["peer"] != "hocp triton")
     assert all("CUDA device" in row["reason"] for row in rows if row["peer"] == "hocp triton")
     sizes = {(row["rank_of"], row["peer"]): row.get("parameters") for row in rows}
