@@ -114,6 +114,34 @@ def usage(built: Any) -> Usage:
     return Usage(int(registers), int(stack), built.metadata.shared)
 
 
+def loop_length(built: Any) -> int:
+    """Instructions of the longest loop in the machine code: of the kernels, the walk's, for one frame."""
+    tool = Path(triton.__file__).parent / "backends/nvidia/bin/nvdisasm"
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(built.asm["cubin"])
+        file.flush()
+        text = subprocess.run([str(tool), "-c", file.name], capture_output=True, text=True, check=True).stdout
+    labels, count, longest = {}, 0, 0
+    for line in text.splitlines():
+        if label := re.match(r"\s*(\.L_x_\d+):", line):
+            labels[label[1]] = count
+        elif instruction := re.match(r"\s+/\*[0-9a-f]+\*/\s+(.*?);", line):
+            back = re.search(r"BRA.*`\((\.L_x_\d+)\)", instruction[1])
+            count += 1
+            if back and back[1] in labels:
+                longest = max(longest, count - labels[back[1]])
+    return longest
+
+
+def numbers_a_thread(launch: Launch) -> float:
+    """How many numbers of a frame one thread computes; 0 of kernels that walk along none."""
+    given = launch.arguments
+    if "BLOCK1" not in given:
+        return 0
+    numbers = given["ROWS"] * given["COLUMNS"] * given["BLOCK1"] * given["BLOCK2"] * given["BLOCK_R"]
+    return numbers / (32 * launch.options["num_warps"])
+
+
 def launches_of(case: str, dtype: torch.dtype) -> list[Launch]:
     """What one of `CASES` launches, on tensors without memory."""
     with recorded() as launches:
@@ -189,9 +217,11 @@ def rows() -> Iterator[dict[str, Any]]:
     for case in CASES:
         for dtype in (torch.bfloat16, torch.float32):
             for launch in launches_of(case, dtype):
-                parts = ("BLOCK", "ROWS", "COLUMNS", "AHEAD")
+                parts = ("BLOCK", "ROWS", "COLUMNS", "AHEAD", "FETCH")
                 blocks = {name: value for name, value in launch.arguments.items() if name.startswith(parts)}
-                built = usage(build(launch))
+                machine_code, numbers = build(launch), numbers_a_thread(launch)
+                built = usage(machine_code)
+                length = f"{loop_length(machine_code) / numbers:.1f}" if numbers else ""
                 yield {
                     "kernel": launch.kernel.__name__,
                     "case": case,
@@ -199,6 +229,7 @@ def rows() -> Iterator[dict[str, Any]]:
                     "tile": " ".join(f"{name}={value}" for name, value in blocks.items()),
                     "frames": launch.arguments.get("frames", ""),
                     "warps": launch.options["num_warps"],
+                    "instructions_a_number": length,
                     "registers": built.registers,
                     "spilled_bytes": built.spilled,
                     "shared_bytes": built.shared,
