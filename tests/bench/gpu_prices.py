@@ -3,9 +3,10 @@
 ``python -m tests.bench.gpu_prices results/reference/speed.<gpu>/speed.csv MODEL.json``; the file shipped is
 ``hocp/conv/choice/defaults_gpu.json``.
 
-Only of 16 bits, where tensor cores make dense convolutions hard to beat; in float32 the GPU's own form is
-taken anyway. All layers of a benchmark have the same multiply-adds, so the price of a launch cannot be told
-from it: it is set to about what one kernel waits for the one before it.
+Of 16 bits, where tensor cores make dense convolutions hard to beat, and of float32 without TF32; what was
+timed on few layers only has no prices, and the GPU's own form is taken. All layers of a benchmark have the
+same multiply-adds, so the price of a launch cannot be told from it: it is set to about what one kernel waits
+for the one before it.
 """
 
 import sys
@@ -22,6 +23,8 @@ from hocp.conv.forms import FORMS, Call, Operations
 
 LAUNCH = 3e-6  # seconds
 FORMS_TIMED = ("dense", "chain", "merged", "views", "triton")
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+LEAST = 4  # layers timed, of which prices are fitted
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -32,9 +35,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def model(rows: pd.DataFrame) -> Model:
-    """Prices of all forms timed in bfloat16; of dense convolutions in channels last, their fastest."""
-    rows = speed.where(rows, suite="layers", dtype="bfloat16").dropna(subset=["median_ms"])
-    rows = rows[(rows["peer"] != "dense") | (rows["layout"] == "channels_last")]
+    """Prices of all forms timed; of dense convolutions in the layout that is their fastest."""
+    rows = speed.where(rows, suite="layers", dtype=list(DTYPES)).dropna(subset=["median_ms"])
+    fastest = rows["dtype"].map({"bfloat16": "channels_last", "float32": "contiguous"})
+    rows = rows[(rows["peer"] != "dense") | (rows["layout"] == fastest)]
     samples: dict[Purchase, list[tuple[Operations, float]]] = defaultdict(list)
     for row in rows.to_dict("records"):
         form = row["peer"].removeprefix("hocp ")
@@ -42,7 +46,8 @@ def model(rows: pd.DataFrame) -> Model:
             call = call_of(row)
             samples[purchase(form, call)].append((FORMS[form].work(call), row["median_ms"] / 1e3))
     machine = f"{rows['device'].iloc[0]}, torch {rows['torch'].iloc[0]}"
-    return Model(machine, "cuda", 1, {kind: _prices(kind, found) for kind, found in samples.items()})
+    fitted = {kind: _prices(kind, found) for kind, found in samples.items() if len(found) >= LEAST}
+    return Model(machine, "cuda", 1, fitted)
 
 
 def call_of(row: dict) -> Call:
@@ -51,7 +56,7 @@ def call_of(row: dict) -> Call:
     channels, order = int(row["channels"]), len(size)
     return Call(
         batch=int(row["batch"]), in_channels=channels, out_channels=channels, groups=1, rank=int(row["rank"]),
-        size=size, geometry=Geometry((3,) * order, padding=1), dtype=torch.bfloat16, device="cuda",
+        size=size, geometry=Geometry((3,) * order, padding=1), dtype=DTYPES[row["dtype"]], device="cuda",
         training=row["call"] != "forward", channels_last=row["layout"] == "channels_last", kept=True,
     )  # fmt: skip
 

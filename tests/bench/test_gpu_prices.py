@@ -27,10 +27,10 @@ def test_what_is_shipped_is_fitted_to_the_committed_benchmark(tmp_path):
 
 
 def calls():
-    """The calls of the benchmark at rank C in bfloat16, each with the milliseconds of the forms timed."""
-    like = {"suite": "layers", "dtype": "bfloat16", "rank_of": "C", "layout": "channels_last"}
+    """The calls of the benchmark at rank C, each with the milliseconds of the forms timed, channels last."""
+    like = {"suite": "layers", "dtype": list(gpu_prices.DTYPES), "rank_of": "C", "layout": "channels_last"}
     rows = speed.where(speed.read(RECORD), **like).dropna(subset=["median_ms"])
-    for _, found in rows.groupby(["subject", "call"]):
+    for _, found in rows.groupby(["subject", "call", "dtype"]):
         times = {row["peer"].removeprefix("hocp "): row["median_ms"] for row in found.to_dict("records")}
         yield gpu_prices.call_of(found.iloc[0].to_dict()), times
 
@@ -38,7 +38,7 @@ def calls():
 def test_the_choice_costs_little_wherever_the_benchmark_can_tell():
     """The price of a launch is not among its times, so forms that are close may be taken for each other."""
     found = list(calls())
-    assert len(found) == 16
+    assert len(found) == 16 + 10  # in float32 time was up after the first of the images
     for call, times in found:
         assert times[decide(call).taken] <= 1.15 * min(times.values()), call
 
@@ -52,4 +52,6 @@ def test_tensor_cores_decide_by_rank_and_order(order, size, times, training, tak
                 "NVIDIA H200", 1, training, True)  # fmt: skip
     decision = decide(call)
     assert decision.taken == taken and decision.model == default_model("cuda").machine
-    assert decide(call._replace(dtype=torch.float32)).why.startswith("nothing is known")
+    in_float32 = decide(call._replace(dtype=torch.float32))
+    assert in_float32.taken == "triton"
+    assert in_float32.why.startswith("nothing is known" if order == 2 else "fastest as the model predicts")

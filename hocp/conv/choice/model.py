@@ -17,7 +17,7 @@ import torch
 from hocp.contracts.files import read_json
 from hocp.conv.forms import Call, Operations
 
-#: Prices shipped, by type of device and by whether a processor has AVX-512; a GPU has those of 16 bits.
+#: Prices shipped, by type of device and by whether a processor has AVX-512; a GPU lacks float32 in images.
 DEFAULTS = {
     "cpu": Path(__file__).with_name("defaults.json"),
     "cpu with AVX-512": Path(__file__).with_name("defaults_avx512.json"),
