@@ -105,7 +105,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, cost: str) -> None:
         spread = [points["time"] - points["low"], points["high"] - points["time"]]
         axes.errorbar(points[cost], points["time"], spread, marker=look.marker, mfc=face, color=look.colour,
                       ms=5.5, lw=0.6, elinewidth=0.8, label=f"{side}:{call}")  # fmt: skip
-        if side == "hocp auto":
+        if side == "hocp auto" and call == "inference":  # a training step's points lie close above or below
             _ranks(axes, points, cost)
     axes.margins(0.2, 0.16)
     axes.grid()
@@ -129,7 +129,9 @@ def _legend(figure: Figure, networks: pd.DataFrame, condition: Condition) -> Non
     ]
     for call, fill in CALLS.items():
         handles.append(Line2D([], [], ls="none", marker="o", color=style.FAINT, fillstyle=fill, label=call))
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, title=str(condition))
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=4, title=str(condition), title_fontsize=8
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:

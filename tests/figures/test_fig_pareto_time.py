@@ -29,7 +29,7 @@ def test_the_dense_network_stands_once_and_its_time_beside_it(figure):
 
 
 def test_ranks_are_named(figure):
-    assert words(figure.axes[0]) == ["$R = C$", "$R$ matched"] * 2
+    assert words(figure.axes[0]) == ["$R = C$", "$R$ matched"]
 
 
 def test_panels_say_what_an_item_is(figure):
