@@ -13,7 +13,7 @@ from hocp.conv.kernels import triton_launch
 if triton_launch.INTERPRETED:
     pytest.skip("TRITON_INTERPRET is set: kernels are not compiled", allow_module_level=True)
 
-from triton_builds import CASES, build, launches_of, usage
+from triton_builds import CASES, build, launches_of, loop_length, numbers_a_thread, usage
 
 SHARED = 227 * 1024  # bytes that a program may have on an H100 or H200
 
@@ -52,3 +52,11 @@ def test_products_take_the_tensor_cores():
 def test_the_other_dtypes_compile(dtype):
     for launch in launches_of("3-D", dtype)[:1] + launches_of("3-D backward", dtype)[-2:]:
         assert build(launch).asm["cubin"]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_few_instructions_surround_the_multiply_adds(dtype):
+    """Of 10.5 a number with blocks of four lines: what is added to them by tiles, loads and masks."""
+    launch, *_ = launches_of("3-D", dtype)
+    assert launch.arguments["ROWS"] == 4
+    assert 10.5 < loop_length(build(launch)) / numbers_a_thread(launch) < 24

@@ -186,7 +186,8 @@ def test_on_a_gpu_a_network_says_what_passes_outside_its_layers(tmp_path):
               "call": "training step", "device": "H200", "dtype": "float32"}  # fmt: skip
     times = {"hocp triton": 40, "dense": 62, "rest": 25, "products linear": 31}
     found = [timing(ms, peer=peer, rank_of="matched", **common) for peer, ms in times.items()]
-    row = line(make(tmp_path, found), "One GPU, float32", "HO-CP R3D-18, times quicker than dense", "")
+    name = "HO-CP R3D-18, times quicker than dense, training step"
+    row = line(make(tmp_path, found), "One GPU, float32", name, "")
     assert row["verdict"] == "missed" and row["reason"] == (
         "62 % of its time passes outside the layers; with these at no cost 2.5; "
         "its two products alone give 2.0"
