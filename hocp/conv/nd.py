@@ -65,6 +65,7 @@ def conv_nd(
     if geometry.order in FUNCTIONS:
         padding = tuple(before for before, _ in geometry.padding)
         convolve = FUNCTIONS[geometry.order]
+        x = x.contiguous() if _gradient_is_wrong(x, groups) else x
         return convolve(x, kernel, bias, geometry.stride, padding, geometry.dilation, groups)
     x, geometry = pad(x, geometry), geometry.unpadded()
     rest, batch = geometry.modes(slice(1, None)), x.shape[0]
@@ -79,6 +80,21 @@ def conv_nd(
     total = sum(parts[1:], parts[0])
     y = total.reshape(batch, length, *total.shape[1:]).movedim(1, 2)
     return y if bias is None else add_bias(y, bias)
+
+
+def _gradient_is_wrong(x: Tensor, groups: int) -> bool:
+    """Whether torch's gradient of the kernel may be wrong unless the channels come first in memory.
+
+    In torch 2.13 it is for depthwise convolutions of clips in channels last, where the taps reach beyond few
+    frames at both ends, on a processor that computes in bfloat16.
+    """
+    depthwise_clips = x.dim() == 5 and groups == x.shape[1] and x.device.type == "cpu"
+    return depthwise_clips and torch.is_grad_enabled() and _computed_in_bfloat16(x)
+
+
+def _computed_in_bfloat16(x: Tensor) -> bool:
+    dtype = torch.get_autocast_dtype("cpu") if under_autocast("cpu") else x.dtype
+    return dtype == torch.bfloat16
 
 
 def add_bias(y: Tensor, bias: Tensor) -> Tensor:

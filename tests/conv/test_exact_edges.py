@@ -1,5 +1,6 @@
 """Exactness at the edges: types, autocast, tiny and empty sizes, wide dilation, second derivatives, skips."""
 
+import copy
 from functools import partial
 
 import pytest
@@ -164,3 +165,22 @@ def test_the_shortcut_starts_where_the_kernel_stands(kind, options, seen):
         for parameter in layer.parameters():
             parameter.zero_()
     assert layer(x).tolist() == [[seen]]
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+@pytest.mark.parametrize("form", ["auto", "chain", "merged", "views", "dense"])
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_gradients_in_bfloat16_of_clips_of_few_frames(form, frames, groups):
+    """In channels last, torch's own gradient of a depthwise conv3d is wrong for some of them (2.13)."""
+    torch.manual_seed(0)
+    layer = CPConv(4, 8, (3, 3, 3), rank=6, padding=1, groups=groups, implementation=form).bfloat16()
+    twin = copy.deepcopy(layer).double()
+    twin.implementation = "dense"
+    x = torch.randn(2, 4, frames, 6, 5).contiguous(memory_format=torch.channels_last_3d).bfloat16()
+    direction = torch.randn(2, 8, frames, 6, 5).bfloat16()
+    found, exact = (
+        torch.autograd.grad(each(x.to(direction)), list(each.parameters()), direction)
+        for each, direction in ((layer, direction), (twin, direction.double()))
+    )
+    for ours, theirs in zip(found, exact, strict=True):
+        assert (ours - theirs).norm() < 8 * ROUNDING[torch.bfloat16] * theirs.norm()
