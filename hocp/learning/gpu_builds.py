@@ -18,7 +18,7 @@ import torch
 from hocp.conv import CPConv
 from hocp.conv.forms.triton import INSTALLED
 from hocp.conv.nd import channels_last
-from hocp.learning.gpu_precision import PRECISIONS, Precision, computing
+from hocp.learning.gpu_precision import PRECISIONS, Precision, computing, synchronise
 from hocp.learning.gpu_speed_layers import Case
 from hocp.learning.gpu_speed_networks import PEERS, NetworkCase
 from hocp.networks import build
@@ -127,4 +127,4 @@ def _build(job: tuple[Layer, str]) -> None:
         convolution(x).float().sum().backward()
         with torch.no_grad():
             convolution(x)
-    torch.cuda.synchronize(device)
+    synchronise(device)

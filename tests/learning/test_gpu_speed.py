@@ -182,12 +182,14 @@ def test_rounds_call_all_in_turn():
 
 @pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
 def test_triton_rows_in_the_interpreter():
-    """The calls that a GPU will make, on one small case each."""
+    """The calls that a GPU will make, on one small case each, after its kernels were built."""
     program = (
-        "import torch; from hocp.learning import gpu_speed, gpu_speed_layers as layers\n"
+        "import torch; from hocp.learning import gpu_builds, gpu_speed, gpu_speed_layers as layers\n"
         "gpu_speed.ROUNDS = 1\n"
         "layers.LAYERS = layers.STAGES = (('hocp triton', 'channels_last'),)\n"
         "fp32, most = gpu_speed.PRECISIONS[0], {'fp32_gflops': 1.0, 'copy_gbs': 1.0}\n"
+        "(wanted,) = gpu_builds.layers([(layers.Case(1, 3, (3, 3)), fp32)])\n"
+        "gpu_builds._build((wanted, 'cpu'))\n"
         "for case in (layers.Case(1, 3, (3, 3)), layers.Case(1, 3, (3, 3), stage=True)):\n"
         "    rows = gpu_speed._case_rows(case, fp32, torch.device('cpu'), most, deadline=float('inf'))\n"
         "    for row in rows: assert row['median_ms'] > 0 and 0 < row['error'] < 1e-5, row"
