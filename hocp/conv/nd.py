@@ -89,12 +89,7 @@ def _gradient_is_wrong(x: Tensor, groups: int) -> bool:
     frames at both ends, on a processor that computes in bfloat16.
     """
     depthwise_clips = x.dim() == 5 and groups == x.shape[1] and x.device.type == "cpu"
-    return depthwise_clips and torch.is_grad_enabled() and _computed_in_bfloat16(x)
-
-
-def _computed_in_bfloat16(x: Tensor) -> bool:
-    dtype = torch.get_autocast_dtype("cpu") if under_autocast("cpu") else x.dtype
-    return dtype == torch.bfloat16
+    return depthwise_clips and torch.is_grad_enabled() and computed_in(x) == torch.bfloat16
 
 
 def add_bias(y: Tensor, bias: Tensor) -> Tensor:
@@ -111,6 +106,14 @@ def in_full_precision(tensor: Tensor) -> AbstractContextManager:
 def under_autocast(device: str) -> bool:
     """Whether autocast is on for a type of device; 'meta', which can be asked too, has none."""
     return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def computed_in(x: Tensor) -> torch.dtype:
+    """The dtype of the products, which autocast may choose."""
+    kind = x.device.type
+    if under_autocast(kind) and x.dtype != torch.float64:
+        return torch.get_autocast_dtype(kind)
+    return x.dtype
 
 
 def pointwise(x: Tensor, matrix: Tensor, bias: Tensor | None = None, *, groups: int = 1) -> Tensor:

@@ -23,7 +23,7 @@ from torch.autograd import forward_ad
 
 from hocp.conv.forms.recompute import recomputed
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import in_format_of, is_channels_last, under_autocast
+from hocp.conv.nd import computed_in, in_format_of, is_channels_last
 
 Psi = Callable[[Tensor], Tensor]
 #: Of x, lambda, the factors and the bias or None.
@@ -158,14 +158,6 @@ class Call(NamedTuple):
 def _by(sizes: Iterable[object]) -> str:
     """3x3 and the like."""
     return "x".join(map(str, sizes))
-
-
-def computed_in(x: Tensor) -> torch.dtype:
-    """The dtype of the products, which autocast may choose."""
-    kind = x.device.type
-    if under_autocast(kind) and x.dtype != torch.float64:
-        return torch.get_autocast_dtype(kind)
-    return x.dtype
 
 
 @dataclass(frozen=True)

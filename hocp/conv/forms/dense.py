@@ -10,10 +10,10 @@ from math import prod
 
 from torch import Tensor
 
-from hocp.conv.forms.call import Call, Form, Operations, Psi, computed_in, refusal
+from hocp.conv.forms.call import Call, Form, Operations, Psi, refusal
 from hocp.conv.forms.kernel import kruskal_kernel
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import channels_last, conv_nd
+from hocp.conv.nd import channels_last, computed_in, conv_nd
 
 LANES = 16  # oneDNN pads the channels of a convolution to whole blocks
 
