@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="processes that build kernels beforehand; by default all cores",
+        help="processes that build kernels beforehand, 1 for none; by default a core less than there are",
     )
 
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     ValueError
-        If the device or size is none, or the full size is asked of a CPU.
+        If the device or size is none, there are no workers, or the full size is asked of a CPU.
     """
     import torch
 
@@ -48,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.size not in SIZES:
         raise ValueError(f"--size is {args.size!r}; expected one of {', '.join(SIZES)}")
+    if args.workers is not None and args.workers < 1:
+        raise ValueError(f"--workers is {args.workers}; expected at least 1, which builds none beforehand")
     device = find_device(args.device, args.size)
     if device is None:
         print(
@@ -55,10 +57,14 @@ def run(args: argparse.Namespace) -> int:
         )
         return NO_GPU
     options = {} if args.workers is None else {"workers": args.workers}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt: what was measured is kept
-    rows, report = measure(
-        device, args.size, seconds=args.seconds, say=lambda line: print(line, flush=True), **options
-    )
+    # As an interrupt: what was measured is kept.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        rows, report = measure(
+            device, args.size, seconds=args.seconds, say=lambda line: print(line, flush=True), **options
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
     table = args.out / file_name(device, "gpu_bench", "csv")
     files.write_csv(table, record.SPEED, rows)
     files.write_json(table.with_suffix(".json"), report)

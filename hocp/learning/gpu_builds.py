@@ -41,9 +41,8 @@ class Layer:
 
     @property
     def kernels(self) -> tuple:
-        """What decides which kernels are built; channels do where a product is fused."""
-        plane = tuple(min(length, 64) for length in self.size)
-        return self.channels[1], self.rank, self.stride, plane, self.precision, self.autocast
+        """What decides which kernels are built; channels do where a product is fused, sizes by the tile."""
+        return self.channels[1], self.rank, self.stride, self.size, self.precision, self.autocast
 
 
 def layers(cases: Iterable[tuple[Case | NetworkCase, Precision]]) -> list[Layer]:

@@ -26,7 +26,7 @@ from hocp.networks import build
 
 
 class Peer(NamedTuple):
-    """A network, its options, what stands in it for CP layers or their form, layout, and name in the rows."""
+    """A network, its options, the form of its CP layers or what stands for them, layout, ranks beside it."""
 
     network: str
     options: dict[str, Any]

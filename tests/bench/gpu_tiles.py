@@ -20,6 +20,7 @@ from triton.testing import do_bench_cudagraph
 
 from hocp.contracts import files
 from hocp.conv.kernels import triton_launch as launch
+from hocp.conv.kernels import triton_tiles
 from hocp.conv.kernels.triton_tiles import Modes, Tile
 
 MODES = Modes((3, 3, 3), (1, 1, 1), (1, 1, 1), (1, 1, 1))
@@ -54,12 +55,10 @@ class Trial(NamedTuple):
         return partial(launch._depthwise, z, factors, y, self.tile, modes=MODES, **last)
 
 
-#: What tiles are varied from, by kernel and bytes of a number; nearly those that are shipped.
+#: What is varied, by kernel and bytes of a number: the tiles that are shipped for large planes.
 CHOSEN = {
-    ("depthwise", 2): Tile(1, 4, block=(4, 4), ahead=True, fetch=2),
-    ("depthwise", 4): Tile(2, 2, warps=2, block=(4, 2), fetch=1),
-    ("factor_gradients", 2): Tile(2, 2, block=(4, 2), fetch=1, registers=168),
-    ("factor_gradients", 4): Tile(2, 2, block=(4, 2), fetch=1, registers=168),
+    **{("depthwise", width): tile for width, tile in triton_tiles._PLANE.items()},
+    **{("factor_gradients", width): triton_tiles._GRADIENT_TALL for width in triton_tiles._PLANE},
 }
 PLACES = ((2, 2, 64), (1, 4, 64), (2, 4, 32), (1, 8, 32), (4, 4, 16))  # rows, columns, channels
 LOADS = ((False, 0), (False, 1), (True, 0), (True, 2))  # ahead, fetch
@@ -91,7 +90,7 @@ def _walks(kernel: str, dtype: torch.dtype, rank: int, side: int, tile: Tile) ->
 
 
 def row(trial: Trial, microseconds: float, device: str) -> dict[str, Any]:
-    """One line of the table; nothing of a tile that did not run."""
+    """One line of the table."""
     tile = asdict(trial.tile) | {"block": "x".join(map(str, trial.tile.block))}
     size = f"{FRAMES}x{trial.side}x{trial.side}"
     facts = {"kernel": trial.kernel, "dtype": str(trial.dtype).removeprefix("torch."), "rank": trial.rank}

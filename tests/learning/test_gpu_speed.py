@@ -209,3 +209,5 @@ def test_without_a_gpu_one_line_status_3_and_no_file(tmp_path, capsys):
 def test_wrong_use_is_refused(tmp_path, capsys):
     assert main(["gpu-bench", "--device", "cpu", "--out", str(tmp_path)]) == 2
     assert "rehearse with --device cpu --size small" in capsys.readouterr().err
+    assert main(["gpu-bench", "--workers", "0", "--out", str(tmp_path)]) == 2
+    assert "--workers is 0; expected at least 1" in capsys.readouterr().err

@@ -11,8 +11,7 @@ Shapes: B batch, R rank, T output channels; D0, D1, D2 input sizes, O0, O1, O2 o
 A program owns a tile of positions of the last two modes and a block of channels, and walks along the first
 mode. Why so:
 
-- Not memory bounds the stage on an H200 but instructions: at the speed of memory there is time for some 30
-  of them a number of bfloat16, over all taps.
+- At the speed of memory an H200 has time for some 30 instructions a number of bfloat16, over all taps: few.
 - A Triton program cannot shift its registers, so a tap of the last two modes is a load, from L1 after the
   first, with its conversion and mask. A position therefore stands for a block of outputs that share their
   loads: 4 x 4 outputs of a 3 x 3 plane take 36 instead of 144. Two of bfloat16 are loaded as one word.

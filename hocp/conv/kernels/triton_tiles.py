@@ -55,9 +55,9 @@ class Tile:
 
     ``rows`` x ``columns`` positions of ``block`` outputs each, or ``columns`` of all positions in their order
     if there is one row; ``channels`` channels, ``frames`` outputs of the first mode; ``ahead`` if a frame is
-    loaded while the one before it is summed. ``fetch`` frames before it is loaded, counted from the one that
-    is summed, a frame is asked for to come into the second cache; never with 0. ``registers`` is the most
-    that a thread may take; None leaves it to the compiler.
+    loaded while the one before it is summed. The frame ``fetch`` frames behind the one that is summed is
+    asked for, to come into the second cache; none with 0. ``registers`` is the most that a thread may take;
+    None leaves it to the compiler.
     """
 
     rows: int
