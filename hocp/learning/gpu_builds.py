@@ -30,6 +30,7 @@ WORKERS = max(1, (os.cpu_count() or 1) - 1)
 class Layer:
     """A layer whose kernels are wanted: its shape, number format, and whether that comes by autocast."""
 
+    batch: int
     channels: tuple[int, int]
     rank: int
     kernel_size: tuple[int, ...]
@@ -41,7 +42,10 @@ class Layer:
 
     @property
     def kernels(self) -> tuple:
-        """What decides which kernels are built; channels do where a product is fused, sizes by the tile."""
+        """What decides which kernels are built; channels do where a product is fused, sizes by the tile.
+
+        So does the batch, but all of a benchmark are large.
+        """
         return self.channels[1], self.rank, self.stride, self.size, self.precision, self.autocast
 
 
@@ -58,7 +62,7 @@ def layers(cases: Iterable[tuple[Case | NetworkCase, Precision]]) -> list[Layer]
 def _of_layer(case: Case, precision: str) -> Layer:
     shape, taps = (case.channels, case.channels), case.geometry.kernel_size
     where = taps, case.geometry.stride, case.geometry.padding, case.size
-    return Layer(shape, case.rank, *where, precision, autocast=False)
+    return Layer(case.batch, shape, case.rank, *where, precision, autocast=False)
 
 
 def _of_network(case: NetworkCase, precision: str) -> Iterator[Layer]:
@@ -66,7 +70,8 @@ def _of_network(case: NetworkCase, precision: str) -> Iterator[Layer]:
     for peer in PEERS:
         if peer.layers not in ("triton", "auto"):
             continue
-        network = build(peer.network, outputs=2, width=case.width, **peer.options).to("meta").eval()
+        with torch.device("meta"):
+            network = build(peer.network, outputs=2, width=case.width, **peer.options).eval()
         sizes: dict[CPConv, tuple[int, ...]] = {}
         for layer in network.modules():
             if isinstance(layer, CPConv):
@@ -77,7 +82,7 @@ def _of_network(case: NetworkCase, precision: str) -> Iterator[Layer]:
         for layer, size in sizes.items():
             channels, geometry = (layer.in_channels, layer.out_channels), layer.geometry
             where = geometry.kernel_size, geometry.stride, geometry.padding, size
-            yield Layer(channels, layer.rank, *where, precision, autocast=precision == "bf16")
+            yield Layer(case.batch, channels, layer.rank, *where, precision, autocast=precision == "bf16")
 
 
 def _note(sizes: dict[CPConv, tuple[int, ...]], layer: CPConv, x: tuple[torch.Tensor, ...]) -> None:
@@ -113,14 +118,14 @@ def build_kernels(
 
 
 def _build(job: tuple[Layer, str]) -> None:
-    """Call a layer forward, backward and in inference, on one sample."""
+    """Call a layer forward, backward and in inference."""
     layer, device = job[0], torch.device(job[1])
     (precision,) = (known for known in PRECISIONS if known.name == layer.precision)
     plain = torch.bfloat16 if precision.bf16 and not layer.autocast else torch.float32
     options = {"rank": layer.rank, "stride": layer.stride, "padding": layer.padding}
     convolution = CPConv(*layer.channels, layer.kernel_size, **options, implementation="triton")
     convolution = convolution.to(device=device, dtype=plain)
-    x = torch.randn(1, layer.channels[0], *layer.size, device=device)
+    x = torch.randn(layer.batch, layer.channels[0], *layer.size, device=device)
     x = channels_last(x.to(torch.bfloat16 if precision.bf16 else torch.float32)).requires_grad_()
     with computing(precision, device, autocast=layer.autocast):
         convolution(x).float().sum().backward()

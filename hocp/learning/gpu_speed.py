@@ -61,13 +61,16 @@ def cases(size: Size) -> Iterator[tuple[Case | NetworkCase, Precision]]:
         yield from ((case, precision) for case in clips)
         yield size.network, precision
     yield from ((case, precision) for precision in (bf16, fp32) for case in images)
+    yield from ((case, tf32) for case in clips)
     for times in size.times:
-        yield from ((replace(case, times=times), bf16) for case in clips + images)
+        yield from ((replace(case, times=times), bf16) for case in clips)
     yield from ((replace(case, stage=True), bf16) for case in images)
-    yield from ((case, tf32) for case in clips + images)
     yield size.network, tf32
     for times in size.times:
         yield from ((replace(case, times=times), fp32) for case in clips)
+    for times in size.times:
+        yield from ((replace(case, times=times), bf16) for case in images)
+    yield from ((case, tf32) for case in images)
 
 
 def measure(

@@ -172,6 +172,7 @@ def _product(modes: Modes, rank: int, *, affine: bool = False):
         row = torch.empty(rank, device="meta") if affine else None
         matrix, bias = torch.empty(rank, rank, dtype=dtype, device="meta"), torch.empty(rank, device="meta")
         options = {"modes": modes, "scale": row, "shift": row, "relu": affine, "matrix": matrix, "bias": bias}
+        options["weights"] = torch.empty(rank, device="meta")
         before, torch.backends.cuda.matmul.allow_tf32 = torch.backends.cuda.matmul.allow_tf32, True
         try:
             triton_launch.convolve(z, factors, y, **options)

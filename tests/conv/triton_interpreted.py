@@ -62,6 +62,7 @@ def layer_and_input(name, dtype=torch.float64, batch=2):
     size, options = LAYERS[name]
     layer = CPConv(4, 6, bias=True, dtype=dtype, implementation="triton", **{"rank": 5} | options)
     nn.init.normal_(layer.bias)
+    nn.init.normal_(layer.weights)
     return layer, torch.randn(batch, 4, *size, dtype=dtype, requires_grad=True)
 
 
@@ -229,7 +230,8 @@ def stage(requires_grad=True, relu=True):
 
 
 def last():
-    return torch.randn(2, 3, dtype=torch.float64), torch.randn(3, dtype=torch.float64)
+    """Weights of the terms, matrix and bias."""
+    return [torch.randn(shape, dtype=torch.float64) for shape in ((2,), (2, 3), (3,))]
 
 
 def test_gradients_against_finite_differences():

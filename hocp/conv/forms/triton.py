@@ -70,13 +70,12 @@ class TritonForm(Form):
         z, scale, shift, relu = _split(psi, z)
         if geometry.padding_mode != "zeros":  # padding with values of z commutes with what is left of psi
             z, geometry = pad(z.movedim(-1, 1), geometry).movedim(1, -1), geometry.unpadded()
-        last = factors[0] * weights
         stage = _arguments(z, factors[2:], geometry, scale, shift, relu)
         size = geometry.output_size(z.shape[1:-1])
         if groups > 1 or torch.is_grad_enabled():
-            z = triton_ops.depthwise(*stage)
+            z, last = triton_ops.depthwise(*stage), factors[0] * weights
             return leave_rank_space(z.reshape(z.shape[0], *size, z.shape[-1]), last, bias, groups=groups)
-        y = triton_ops.depthwise_product(*stage, last.t().to(z.dtype), bias)
+        y = triton_ops.depthwise_product(*stage, weights, factors[0].t().to(z.dtype), bias)
         return y.reshape(y.shape[0], *size, y.shape[-1]).movedim(-1, 1)
 
     def supports(self, call: Call) -> str | None:

@@ -3,6 +3,7 @@
 Shapes: B batch, R rank, T output channels; D0, D1, D2 input sizes, O0, O1, O2 output sizes; K0, K1, K2 taps.
     z        (B, D0, D1, D2, R)    contiguous: channels last
     f0, f1, f2     (K0, R), (K1, R), (K2, R)
+    weights        (R,), optional: of the rank-1 terms
     scale, shift   (R,), optional: the stage sees relu(scale z + shift), and zeros around it
     matrix, bias   (R, T), (T,), optional: the last 1x1 stage
     y        (B, O0, O1, O2, R), or (B, O0, O1, O2, T) with `matrix`
@@ -37,6 +38,7 @@ from hocp.conv.kernels.triton_taps import (
     SIZES,
     fetch,
     lines_of,
+    load_plane,
     load_tap,
     load_taps,
     places,
@@ -50,30 +52,6 @@ from hocp.conv.kernels.triton_taps import (
 
 
 @triton.jit
-def load_plane(
-    frame, there, rows, columns, channels, D1, D2,
-    K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
-    SPREAD1: tl.constexpr,
-    K2: tl.constexpr, STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr,
-    SPREAD2: tl.constexpr,
-    ROWS: tl.constexpr, COLUMNS: tl.constexpr, RANK: tl.constexpr, WHOLE: tl.constexpr,
-):  # fmt: skip
-    """All that the taps of the last two modes see of one frame, line by line; zeros where nothing is.
-
-    ``channels`` and RANK count what is loaded at once: words of two numbers, or numbers.
-    """
-    loaded = ()
-    for a in tl.static_range(ROWS + K1 - 1):
-        for b in tl.static_range(COLUMNS + K2 - 1):
-            exists, pointers = under_taps(
-                frame, there, a, b, rows, columns, channels, D1, D2, STRIDE1, DILATION1, BEFORE1, SPREAD1,
-                STRIDE2, DILATION2, BEFORE2, SPREAD2, RANK, WHOLE,
-            )  # fmt: skip
-            loaded = loaded + (tl.load(pointers, mask=exists, other=0),)
-    return loaded
-
-
-@triton.jit
 def plane_sums(
     loaded, there, frame, follows, rows, columns, channels, words, f1, f2, waiting1, waiting2, scale, shift,
     D1, D2, K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
@@ -81,7 +59,7 @@ def plane_sums(
     K2: tl.constexpr, STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr,
     SPREAD2: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, RANK: tl.constexpr, WHOLE: tl.constexpr,
-    REVERSED: tl.constexpr, AFFINE: tl.constexpr, RELU: tl.constexpr, AHEAD: tl.constexpr, ACC: tl.constexpr,
+    reverse, AFFINE: tl.constexpr, RELU: tl.constexpr, AHEAD: tl.constexpr, ACC: tl.constexpr,
     WORDS: tl.constexpr,
 ):  # fmt: skip
     """The last two modes' convolutions of what `load_plane` loads, ROWS COLUMNS tiles; then the next loaded.
@@ -111,7 +89,7 @@ def plane_sums(
             more = ()
             for j in tl.static_range(COLUMNS):
                 if b - j >= 0 and b - j < K2:
-                    factor = tap(waiting2, f2, b - j, channels, RANK, K2, REVERSED, ACC)
+                    factor = tap(waiting2, f2, b - j, channels, reverse, RANK, K2, ACC)
                     more = more + (sums[j] + factor * value,)
                 else:
                     more = more + (sums[j],)
@@ -119,7 +97,7 @@ def plane_sums(
         more = ()
         for n in tl.static_range(ROWS * COLUMNS):
             if a - n // COLUMNS >= 0 and a - n // COLUMNS < K1:
-                factor = tap(waiting1, f1, a - n // COLUMNS, channels, RANK, K1, REVERSED, ACC)
+                factor = tap(waiting1, f1, a - n // COLUMNS, channels, reverse, RANK, K1, ACC)
                 more = more + (totals[n] + factor * sums[n % COLUMNS],)
             else:
                 more = more + (totals[n],)
@@ -141,16 +119,17 @@ def stacked(tiles, COUNT: tl.constexpr, P: tl.constexpr, R: tl.constexpr):
     return tl.reshape(whole, [COUNT * P, R])
 
 
-@triton.jit(do_not_specialize=SIZES)
+@triton.jit(do_not_specialize=[*SIZES, "reverse"])
 def depthwise(
-    z, f0, f1, f2, scale, shift, matrix, bias, gate, y, sums, D0, D1, D2, O0, O1, O2, frames,
+    z, f0, f1, f2, weights, scale, shift, matrix, bias, gate, y, sums,
+    D0, D1, D2, O0, O1, O2, frames, reverse,
     K0: tl.constexpr, STRIDE0: tl.constexpr, DILATION0: tl.constexpr, BEFORE0: tl.constexpr,
     SPREAD0: tl.constexpr,
     K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
     SPREAD1: tl.constexpr,
     K2: tl.constexpr, STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr,
     SPREAD2: tl.constexpr,
-    RANK: tl.constexpr, CHANNELS: tl.constexpr, REVERSED: tl.constexpr, RELU: tl.constexpr,
+    RANK: tl.constexpr, CHANNELS: tl.constexpr, RELU: tl.constexpr,
     PRECISION: tl.constexpr, ACC: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr, BLOCK1: tl.constexpr, BLOCK2: tl.constexpr,
     BLOCK_R: tl.constexpr, BLOCK_T: tl.constexpr, AHEAD: tl.constexpr, FETCH: tl.constexpr,
@@ -181,9 +160,12 @@ def depthwise(
     first = program // tiles % walks * frames
     batch = (program // (tiles * walks)).to(tl.int64)  # from here on, offsets may exceed 2^31
 
-    waiting0 = load_taps(f0, channels, RANK, K0, REVERSED, ACC)
-    waiting1 = load_taps(f1, channels, RANK, K1, REVERSED, ACC)
-    waiting2 = load_taps(f2, channels, RANK, K2, REVERSED, ACC)
+    weight = load_tap(weights, 0, channels, 0, RANK, 1, ACC)
+    waiting0 = ()
+    for k0 in tl.static_range(K0 if ROLLING else 0):
+        waiting0 = waiting0 + (weight * load_tap(f0, k0, channels, reverse, RANK, K0, ACC),)
+    waiting1 = load_taps(f1, channels, reverse, RANK, K1, ACC)
+    waiting2 = load_taps(f2, channels, reverse, RANK, K2, ACC)
     by, plus = tl.full([BLOCK_R], 1, ACC), tl.zeros([BLOCK_R], ACC)
     if SCALED:
         by = tl.load(scale + channels, mask=channels < RANK, other=0).to(ACC)
@@ -208,11 +190,13 @@ def depthwise(
     ahead = ()
     i0, there = under_tap(begin, K0 - 1, D0, STRIDE0, DILATION0, BEFORE0, SPREAD0)
     if ROLLING and AHEAD:
-        ahead = load_plane(
-            source + (batch * D0 + i0) * D1 * D2 * WORDS, there, rows, columns, words, D1, D2,
-            K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2, SPREAD2,
-            ROWS, COLUMNS, WORDS, WHOLE,
-        )  # fmt: skip
+        ahead = zeros((ROWS + K1 - 1) * (COLUMNS + K2 - 1), PLACES, words.shape[0], source.dtype.element_ty)
+        if there:  # in a branch of their own: outside of one, they triple the time that building takes
+            ahead = load_plane(
+                source + (batch * D0 + i0) * D1 * D2 * WORDS, there, rows, columns, words, D1, D2,
+                K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2, SPREAD2,
+                ROWS, COLUMNS, WORDS, WHOLE,
+            )  # fmt: skip
     if FETCH > 0:
         lines = lines_of(z, program, O1, O2, D1, D2, block, RANK, BLOCK_R, ROWS, COLUMNS, BLOCK1, BLOCK2)
     for o0 in range(begin, last):
@@ -233,7 +217,7 @@ def depthwise(
             now, next_loaded = plane_sums(
                 loaded, there, source + (batch * D0 + i0) * D1 * D2 * WORDS, follows, rows, columns, channels,
                 words, f1, f2, waiting1, waiting2, by, plus, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1,
-                K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, RANK, WHOLE, REVERSED, AFFINE,
+                K2, STRIDE2, DILATION2, BEFORE2, SPREAD2, ROWS, COLUMNS, RANK, WHOLE, reverse, AFFINE,
                 RELU and gate is None, AHEAD, ACC, WORDS,
             )  # fmt: skip
             if AHEAD:
@@ -256,10 +240,10 @@ def depthwise(
                 now, _ = plane_sums(
                     loaded, in0, frame, in0, rows, columns, channels, words, f1, f2, waiting1, waiting2, by,
                     plus, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2,
-                    SPREAD2, ROWS, COLUMNS, RANK, WHOLE, REVERSED, AFFINE, RELU and gate is None, False, ACC,
+                    SPREAD2, ROWS, COLUMNS, RANK, WHOLE, reverse, AFFINE, RELU and gate is None, False, ACC,
                     WORDS,
                 )  # fmt: skip
-                factor = load_tap(f0, k0, channels, RANK, K0, REVERSED, ACC)[None, :]
+                factor = (weight * load_tap(f0, k0, channels, reverse, RANK, K0, ACC))[None, :]
                 more = ()
                 for n in tl.static_range(OUTPUTS):
                     more = more + (results[n] + factor * now[n],)

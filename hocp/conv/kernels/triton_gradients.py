@@ -17,11 +17,11 @@ so that every number of z and dy is loaded once a position and block of outputs,
 import triton
 from triton import language as tl
 
-from hocp.conv.kernels.triton_depthwise import load_plane
 from hocp.conv.kernels.triton_taps import (
     SIZES,
     fetch,
     lines_of,
+    load_plane,
     load_taps,
     places,
     seen,
@@ -90,9 +90,9 @@ def factor_gradients(
     batch = (program // (tiles * walks)).to(tl.int64)  # from here on, offsets may exceed 2^31
 
     known = channels < RANK
-    waiting0 = load_taps(f0, channels, RANK, K0, False, ACC)
-    waiting1 = load_taps(f1, channels, RANK, K1, False, ACC)
-    waiting2 = load_taps(f2, channels, RANK, K2, False, ACC)
+    waiting0 = load_taps(f0, channels, 0, RANK, K0, ACC)
+    waiting1 = load_taps(f1, channels, 0, RANK, K1, ACC)
+    waiting2 = load_taps(f2, channels, 0, RANK, K2, ACC)
     by, plus = tl.full([BLOCK_R], 1, ACC), tl.zeros([BLOCK_R], ACC)
     if AFFINE:
         by = tl.load(scale + channels, mask=known, other=0).to(ACC)
@@ -103,24 +103,30 @@ def factor_gradients(
     of2 = zeros(K2, PLACES, BLOCK_R, ACC)
     last = tl.minimum(first + frames, D0)
     plane = source + (batch * D0 + first) * D1 * D2 * WORDS
-    ahead = ()
-    if AHEAD:
-        ahead = load_plane(
-            plane, first < last, rows, columns, words, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, 1,
-            K2, STRIDE2, DILATION2, BEFORE2, 1, ROWS, COLUMNS, WORDS, WHOLE,
-        )  # fmt: skip
     item = gradient + batch * O0 * O1 * O2 * WORDS
-    given, newest = (), ()  # dy under the taps of mode 0 but the first, and under the first
+    ahead, given, newest = (), (), ()  # z of a frame; dy under the taps of mode 0 but the first, and under it
+    if AHEAD:
+        ahead = zeros((ROWS + K1 - 1) * LINE, PLACES, words.shape[0], source.dtype.element_ty)
     if ROLLING:
-        for k0 in tl.static_range(K0 - 1):
-            given = given + load_given(
-                item, first - 1, k0, first < last, rows, columns, words, O0, O1, O2,
+        given = zeros((K0 - 1) * OUTPUTS, PLACES, words.shape[0], gradient.dtype.element_ty)
+        newest = zeros(OUTPUTS, PLACES, words.shape[0], gradient.dtype.element_ty)
+    if first < last:  # always; see `depthwise`
+        if AHEAD:
+            ahead = load_plane(
+                plane, True, rows, columns, words, D1, D2, K1, STRIDE1, DILATION1, BEFORE1, 1,
+                K2, STRIDE2, DILATION2, BEFORE2, 1, ROWS, COLUMNS, WORDS, WHOLE,
+            )  # fmt: skip
+        if ROLLING:
+            given = ()
+            for k0 in tl.static_range(K0 - 1):
+                given = given + load_given(
+                    item, first - 1, k0, True, rows, columns, words, O0, O1, O2,
+                    K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, WORDS, WHOLE,
+                )  # fmt: skip
+            newest = load_given(
+                item, first, 0, True, rows, columns, words, O0, O1, O2,
                 K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, WORDS, WHOLE,
             )  # fmt: skip
-        newest = load_given(
-            item, first, 0, first < last, rows, columns, words, O0, O1, O2,
-            K0, STRIDE0, DILATION0, BEFORE0, ROWS, COLUMNS, WORDS, WHOLE,
-        )  # fmt: skip
     if FETCH > 0:
         of_z = lines_of(z, program, O1, O2, D1, D2, block, RANK, BLOCK_R, ROWS, COLUMNS, BLOCK1, BLOCK2)
         of_dy = lines_of(dy, program, O1, O2, O1, O2, block, RANK, BLOCK_R, ROWS, COLUMNS, BLOCK1, BLOCK2)
@@ -148,7 +154,7 @@ def factor_gradients(
         for k0 in tl.static_range(K0):
             more = ()
             for n in tl.static_range(OUTPUTS):
-                factor = tap(waiting0, f0, k0, channels, RANK, K0, False, ACC)
+                factor = tap(waiting0, f0, k0, channels, 0, RANK, K0, ACC)
                 more = more + (met[n] + factor * wide(under[k0 * OUTPUTS + n], ACC),)
             met = more
 
@@ -168,7 +174,7 @@ def factor_gradients(
                 weight = tl.zeros([PLACES, BLOCK_R], ACC)
                 for i in tl.static_range(ROWS):
                     if a - i >= 0 and a - i < K1:
-                        factor = tap(waiting1, f1, a - i, channels, RANK, K1, False, ACC)
+                        factor = tap(waiting1, f1, a - i, channels, 0, RANK, K1, ACC)
                         weight += factor * met[i * COLUMNS + j]
                 weights = weights + (weight,)
             sums = zeros(COLUMNS, PLACES, BLOCK_R, ACC)
@@ -189,7 +195,7 @@ def factor_gradients(
                 more = ()
                 for j in tl.static_range(COLUMNS):
                     if b - j >= 0 and b - j < K2:
-                        factor = tap(waiting2, f2, b - j, channels, RANK, K2, False, ACC)
+                        factor = tap(waiting2, f2, b - j, channels, 0, RANK, K2, ACC)
                         more = more + (sums[j] + factor * value,)
                     else:
                         more = more + (sums[j],)
@@ -204,7 +210,7 @@ def factor_gradients(
             more = ()
             for n in tl.static_range(OUTPUTS):
                 if a - n // COLUMNS >= 0 and a - n // COLUMNS < K1:
-                    factor = tap(waiting1, f1, a - n // COLUMNS, channels, RANK, K1, False, ACC)
+                    factor = tap(waiting1, f1, a - n // COLUMNS, channels, 0, RANK, K1, ACC)
                     more = more + (totals[n] + factor * sums[n % COLUMNS],)
                 else:
                     more = more + (totals[n],)

@@ -52,11 +52,12 @@ def convolve(
     scale: Tensor | None = None,
     shift: Tensor | None = None,
     relu: bool = False,
+    weights: Tensor | None = None,
     matrix: Tensor | None = None,
     bias: Tensor | None = None,
 ) -> None:
     """Fill y, (B, O0, O1, O2, R), or (B, O0, O1, O2, T) with a matrix (R, T)."""
-    options = {"modes": modes, "scale": scale, "shift": shift}
+    options = {"modes": modes, "scale": scale, "shift": shift, "weights": weights}
     key = (z.shape, y.shape, z.dtype, modes, scale is None, relu, z.device)
 
     def launch(tile: Tile) -> None:
@@ -97,7 +98,7 @@ def convolve_transposed(
     relu: bool,
 ) -> Tensor | None:
     """Fill dz, (B, D0, D1, D2, R); return the gradients of scale and shift, (2, R), if there are any."""
-    options = {"modes": modes.transposed(), "REVERSED": True}
+    options = {"modes": modes.transposed(), "reverse": 1}
     plain = scale is None and not relu
     candidates = tiles(dz.shape, dz, modes.transposed(), plain=plain)
     if plain:
@@ -115,8 +116,8 @@ def convolve_transposed(
 
 def _depthwise(z: Tensor, factors: Factors, y: Tensor, tile: Tile, *, modes: Modes, **options: Any) -> None:
     """One launch of the kernel."""
-    tensors = dict.fromkeys(("scale", "shift", "matrix", "bias", "gate", "sums"))
-    flags = {"REVERSED": False, "RELU": False, "RANK": z.shape[-1], "CHANNELS": y.shape[-1]}
+    tensors = dict.fromkeys(("weights", "scale", "shift", "matrix", "bias", "gate", "sums"))
+    flags = {"reverse": 0, "RELU": False, "RANK": z.shape[-1], "CHANNELS": y.shape[-1]}
     products = torch.backends.cuda.matmul
     arguments = tensors | flags | _sizes(z, y) | modes.constants() | tile.constants() | options
     depthwise[(tile.programs(y.shape, z.shape[-1]),)](

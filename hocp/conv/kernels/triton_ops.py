@@ -36,18 +36,18 @@ def depthwise(z, f0, f1, f2, scale, shift, relu, places):
 @torch.library.custom_op(
     "hocp::depthwise_product",
     mutates_args=(),
-    schema=f"({_STAGE}, Tensor matrix, Tensor? bias) -> Tensor",
+    schema=f"({_STAGE}, Tensor weights, Tensor matrix, Tensor? bias) -> Tensor",
 )
-def depthwise_product(z, f0, f1, f2, scale, shift, relu, places, matrix, bias):
-    """The depthwise stage, then a product with a matrix (R, T) and a bias (T,): (B, O0, O1, O2, T).
+def depthwise_product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix, bias):
+    """The depthwise stage times weights (R,), a product with a matrix (R, T) and a bias: (B, O0, O1, O2, T).
 
     In one kernel where that is quicker; without a backward pass, which would need the stage's result.
     """
+    stage, weights = (z, f0, f1, f2, scale, shift, relu, places), weights.contiguous()
     if not triton_launch.fusable(z, matrix):
         bias = None if bias is None else bias.to(matrix.dtype)
-        return F.linear(depthwise(z, f0, f1, f2, scale, shift, relu, places), matrix.t(), bias)
-    stage = z, f0, f1, f2, scale, shift, relu, places
-    return _convolve(stage, matrix.shape[1], matrix=matrix.contiguous(), bias=bias)
+        return F.linear(_convolve(stage, z.shape[-1], weights=weights), matrix.t(), bias)
+    return _convolve(stage, matrix.shape[1], weights=weights, matrix=matrix.contiguous(), bias=bias)
 
 
 @torch.library.custom_op(
@@ -90,7 +90,7 @@ def _(z, f0, f1, f2, scale, shift, relu, places):
 
 
 @depthwise_product.register_fake
-def _(z, f0, f1, f2, scale, shift, relu, places, matrix, bias):
+def _(z, f0, f1, f2, scale, shift, relu, places, weights, matrix, bias):
     return _output(z, (f0, f1, f2), places, matrix.shape[1])
 
 
@@ -150,7 +150,7 @@ def _output(z: Tensor, factors: Sequence[Maybe], places: Sequence[int], channels
 
 
 def _convolve(stage: tuple[Any, ...], channels: int, **last: Tensor | None) -> Tensor:
-    """The stage's eight arguments, and those of the last product, to the kernel."""
+    """The stage's eight arguments, weights, and what the last product takes, to the kernel."""
     z, *factors, scale, shift, relu, places = stage
     y = _output(z, factors, places, channels)
     if y.numel():

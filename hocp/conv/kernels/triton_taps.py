@@ -99,40 +99,41 @@ def fetch(pointers):
 
 
 @triton.jit
-def load_tap(
-    factor, k, channels,
-    RANK: tl.constexpr, K: tl.constexpr, REVERSED: tl.constexpr, ACC: tl.constexpr,
-):  # fmt: skip
-    """Row k of a factor (K, RANK), counted from its end if reversed; ones where there is no factor."""
+def load_tap(factor, k, channels, reverse, RANK: tl.constexpr, K: tl.constexpr, ACC: tl.constexpr):
+    """Row k of a factor (K, RANK), from its end if ``reverse`` is 1; ones where there is no factor."""
     if factor is None:
         row = tl.full([channels.shape[0]], 1, ACC)
     else:
-        at = (K - 1 - k if REVERSED else k) * RANK + channels
+        at = (k + reverse * (K - 1 - 2 * k)) * RANK + channels
         row = tl.load(factor + at, mask=(channels < RANK) & (k < K), other=0).to(ACC)
     return row
 
 
 @triton.jit
-def load_taps(
-    factor, channels, RANK: tl.constexpr, K: tl.constexpr, REVERSED: tl.constexpr, ACC: tl.constexpr
-):
+def load_taps(factor, channels, reverse, RANK: tl.constexpr, K: tl.constexpr, ACC: tl.constexpr):
     """The first taps of a factor, a row each."""
     rows = ()
     for k in tl.static_range(min(K, WAITING)):
-        rows = rows + (load_tap(factor, k, channels, RANK, K, REVERSED, ACC),)
+        rows = rows + (load_tap(factor, k, channels, reverse, RANK, K, ACC),)
     return rows
 
 
 @triton.jit
 def tap(
-    waiting, factor, k: tl.constexpr, channels,
-    RANK: tl.constexpr, K: tl.constexpr, REVERSED: tl.constexpr, ACC: tl.constexpr,
-):  # fmt: skip
+    waiting,
+    factor,
+    k: tl.constexpr,
+    channels,
+    reverse,
+    RANK: tl.constexpr,
+    K: tl.constexpr,
+    ACC: tl.constexpr,
+):
     """Row k of a factor, from the rows that wait in registers if it is one of them; (1, R)."""
     if k < WAITING:  # noqa: SIM108 (where one is None, Triton would compile both)
         row = waiting[k]
     else:
-        row = load_tap(factor, k, channels, RANK, K, REVERSED, ACC)
+        row = load_tap(factor, k, channels, reverse, RANK, K, ACC)
     return row[None, :]
 
 
@@ -149,8 +150,18 @@ def zeros(COUNT: tl.constexpr, P: tl.constexpr, R: tl.constexpr, ACC: tl.constex
 def wide(value, ACC: tl.constexpr):
     """The same numbers as ACC; of words (P, R / 2) the two numbers of bfloat16 in each, (P, R)."""
     if value.dtype == tl.int32:
-        low = (value << 16).to(tl.float32, bitcast=True)
-        high = (value & -65536).to(tl.float32, bitcast=True)
+        if PTX:  # one operation instead of four: Triton's compiler takes the cube of their number in time
+            low, high = tl.inline_asm_elementwise(
+                "shl.b32 $0, $2, 16; and.b32 $1, $2, 0xffff0000;",
+                "=r,=r,r",
+                [value],
+                dtype=(tl.float32, tl.float32),
+                is_pure=True,
+                pack=1,
+            )
+        else:
+            low = (value << 16).to(tl.float32, bitcast=True)
+            high = (value & -65536).to(tl.float32, bitcast=True)
         parted = tl.reshape(tl.join(low, high), [value.shape[0], 2 * value.shape[1]])
     else:
         parted = value.to(ACC)
@@ -177,6 +188,30 @@ def under_taps(
         line = frame + ((i1 * D2 + columns * STRIDE2)[:, None] * RANK + channels[None, :])
         pointers = line + (b * DILATION2 - BEFORE2) * RANK  # a constant of the instruction
     return exists, pointers
+
+
+@triton.jit
+def load_plane(
+    frame, there, rows, columns, channels, D1, D2,
+    K1: tl.constexpr, STRIDE1: tl.constexpr, DILATION1: tl.constexpr, BEFORE1: tl.constexpr,
+    SPREAD1: tl.constexpr,
+    K2: tl.constexpr, STRIDE2: tl.constexpr, DILATION2: tl.constexpr, BEFORE2: tl.constexpr,
+    SPREAD2: tl.constexpr,
+    ROWS: tl.constexpr, COLUMNS: tl.constexpr, RANK: tl.constexpr, WHOLE: tl.constexpr,
+):  # fmt: skip
+    """All that the taps of the last two modes see of one frame, line by line; zeros where nothing is.
+
+    ``channels`` and RANK count what is loaded at once: words of two numbers, or numbers.
+    """
+    loaded = ()
+    for a in tl.static_range(ROWS + K1 - 1):
+        for b in tl.static_range(COLUMNS + K2 - 1):
+            exists, pointers = under_taps(
+                frame, there, a, b, rows, columns, channels, D1, D2, STRIDE1, DILATION1, BEFORE1, SPREAD1,
+                STRIDE2, DILATION2, BEFORE2, SPREAD2, RANK, WHOLE,
+            )  # fmt: skip
+            loaded = loaded + (tl.load(pointers, mask=exists, other=0),)
+    return loaded
 
 
 @triton.jit

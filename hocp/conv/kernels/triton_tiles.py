@@ -106,7 +106,7 @@ _LINES = (Tile(1, 4, warps=2, block=(1, 2)), Tile(1, 8, block=(1, 4)))
 _APART = {True: Tile(4, 4), False: Tile(1, 16)}
 _GRADIENT_TALL = Tile(2, 2, block=(4, 2), fetch=1, registers=168)
 _GRADIENT_PLANE = {
-    2: Tile(2, 2, warps=2, block=(2, 2), ahead=True),
+    2: Tile(2, 2, warps=2, block=(2, 2), ahead=True, fetch=2),
     4: Tile(2, 2, warps=2, block=(2, 2), fetch=1),
 }
 _GRADIENT_SEEN = Tile(2, 2, warps=2, block=(2, 2))
