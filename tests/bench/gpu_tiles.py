@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from triton.testing import do_bench_cudagraph
 
-from hocp.contracts import files
+from hocp.contracts import files, record
 from hocp.conv.kernels import triton_launch as launch
 from hocp.conv.kernels import triton_tiles
 from hocp.conv.kernels.triton_tiles import Modes, Tile
@@ -28,7 +28,8 @@ BATCH, FRAMES = 16, 16
 STAGES = ((64, 56), (128, 28), (256, 14), (512, 7))
 DTYPES = (torch.bfloat16, torch.float32)
 TILE = ("rows", "columns", "channels", "warps", "block", "frames", "ahead", "fetch", "registers")
-COLUMNS = ("kernel", "dtype", "rank", "size", *(f"tile_{name}" for name in TILE), "microseconds", "device")
+FACTS = ("kernel", "dtype", "rank", "size", *(f"tile_{name}" for name in TILE))
+COLUMNS = (*FACTS, "microseconds", "device", "commit")
 
 
 class Trial(NamedTuple):
@@ -89,13 +90,12 @@ def _walks(kernel: str, dtype: torch.dtype, rank: int, side: int, tile: Tile) ->
         yield Trial(kernel, dtype, rank, side, replace(tile, frames=frames))
 
 
-def row(trial: Trial, microseconds: float, device: str) -> dict[str, Any]:
-    """One line of the table."""
+def facts(trial: Trial) -> dict[str, Any]:
+    """What was launched, as columns."""
     tile = asdict(trial.tile) | {"block": "x".join(map(str, trial.tile.block))}
     size = f"{FRAMES}x{trial.side}x{trial.side}"
-    facts = {"kernel": trial.kernel, "dtype": str(trial.dtype).removeprefix("torch."), "rank": trial.rank}
-    of_tile = {f"tile_{name}": tile[name] for name in TILE}
-    return facts | {"size": size} | of_tile | {"microseconds": f"{microseconds:.2f}", "device": device}
+    named = {"kernel": trial.kernel, "dtype": str(trial.dtype).removeprefix("torch."), "rank": trial.rank}
+    return named | {"size": size} | {f"tile_{name}": tile[name] for name in TILE}
 
 
 def _build(trial: Trial) -> None:
@@ -111,15 +111,15 @@ def main(argv: list[str] | None = None) -> int:
     if not torch.cuda.is_available():
         print("gpu_tiles: torch finds no GPU here; nothing was timed", file=sys.stderr)
         return 3
-    found, name = list(trials()), torch.cuda.get_device_name()
+    found, name, commit = list(trials()), torch.cuda.get_device_name(), record.code_name(record.code())
     kinds = {(*trial[:4], replace(trial.tile, frames=1)): trial for trial in found}
     with get_context("spawn").Pool(os.cpu_count()) as pool:
         pool.map(_build, kinds.values(), chunksize=1)
-    files.write_csv(
-        out,
-        COLUMNS,
-        [row(trial, 1e3 * do_bench_cudagraph(trial.call("cuda"), rep=8), name) for trial in found],
-    )
+    rows = []
+    for trial in found:
+        microseconds = 1e3 * do_bench_cudagraph(trial.call("cuda"), rep=8)
+        rows.append(facts(trial) | {"microseconds": f"{microseconds:.2f}", "device": name, "commit": commit})
+    files.write_csv(out, COLUMNS, rows)
     return 0
 
 

@@ -24,8 +24,8 @@ def test_each_tile_is_tried_once_and_what_is_shipped_is_among_them():
     assert len(found) == len(set(found))
     for dtype in gpu_tiles.DTYPES:
         z = torch.empty(gpu_tiles.BATCH, gpu_tiles.FRAMES, 56, 56, 64, dtype=dtype, device="meta")
-        shipped = triton_tiles.tiles(z.shape, z, gpu_tiles.MODES)
-        shipped.append(triton_tiles.gradient_tile(z, z, gpu_tiles.MODES))
+        shipped = [*triton_tiles.tiles(z.shape, z.shape[-1], z.element_size(), gpu_tiles.MODES)]
+        shipped.append(triton_tiles.gradient_tile(z.shape, z.shape, z.element_size(), gpu_tiles.MODES))
         assert set(shipped) <= {trial.tile for trial in found if (trial.dtype, trial.rank) == (dtype, 64)}
 
 
@@ -43,8 +43,8 @@ def test_the_committed_table_has_its_columns_and_the_tiles_shipped_are_near_the_
             ]  # fmt: skip
             z = torch.empty(gpu_tiles.BATCH, gpu_tiles.FRAMES, side, side, rank, dtype=dtype, device="meta")
             shipped = [
-                gpu_tiles.row(gpu_tiles.Trial("depthwise", dtype, rank, side, tile), 0, "")
-                for tile in triton_tiles.tiles(z.shape, z, gpu_tiles.MODES)
+                gpu_tiles.facts(gpu_tiles.Trial("depthwise", dtype, rank, side, tile))
+                for tile in triton_tiles.tiles(z.shape, z.shape[-1], z.element_size(), gpu_tiles.MODES)
             ]
             names = [f"tile_{name}" for name in gpu_tiles.TILE]
             wanted = [[str("" if tile[name] is None else tile[name]) for name in names] for tile in shipped]

@@ -8,6 +8,7 @@ import torch
 from conv_oracles import CONV, EXACT, differentiable_kernel
 from torch import nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 from triton.runtime.interpreter import InterpretedFunction
 
 from hocp.conv import CPConv
@@ -251,12 +252,38 @@ def test_operators_keep_the_rules_of_torch():
         torch.library.opcheck(operator, arguments, test_utils=tests)
 
 
-def test_second_derivatives_are_refused():
-    (gradient,) = torch.autograd.grad(
-        triton_ops.depthwise(*(given := stage())).sum(), given[0], create_graph=True
-    )
+@pytest.mark.parametrize("function", [triton_ops.depthwise, triton_ops.stage])
+def test_second_derivatives_are_refused(function):
+    (gradient,) = torch.autograd.grad(function(*(given := stage())).sum(), given[0], create_graph=True)
     with pytest.raises(RuntimeError, match="no autograd formula was registered"):
         gradient.sum().backward()
+
+
+def test_a_stage_is_a_function_unless_something_traces_it():
+    """Function and operator give the same gradients; modes, transforms and meta tensors meet the operator."""
+
+    class Names(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            names.add(func.name())
+            return func(*args, **kwargs or {})
+
+    names = set()
+    found, expected = (
+        torch.autograd.grad(
+            function(*(given := stage())).square().sum(), [t for t in given[:6] if t is not None]
+        )
+        for function in (triton_ops.stage, triton_ops.depthwise)
+    )
+    assert all(map(torch.equal, found, expected))
+    assert type(triton_ops.stage(*stage()).grad_fn).__name__ == "_StageBackward"
+    product = triton_ops.depthwise_product(*(given := (*stage(False), *last())))
+    assert torch.equal(triton_ops.stage_product(*given), product)
+    with Names(), torch.no_grad():
+        triton_ops.stage(*stage(False))
+        triton_ops.stage_product(*given)
+    assert {"hocp::depthwise", "hocp::depthwise_product"} <= names
+    meta = [t.to("meta") if isinstance(t, torch.Tensor) else t for t in stage(False)]
+    assert triton_ops.stage(*meta).shape == triton_ops.stage(*stage(False)).shape
 
 
 def test_compilers_and_exporters_see_one_operator():

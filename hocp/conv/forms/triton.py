@@ -73,9 +73,9 @@ class TritonForm(Form):
         stage = _arguments(z, factors[2:], geometry, scale, shift, relu)
         size = geometry.output_size(z.shape[1:-1])
         if groups > 1 or torch.is_grad_enabled():
-            z, last = triton_ops.depthwise(*stage), factors[0] * weights
+            z, last = triton_ops.stage(*stage), factors[0] * weights
             return leave_rank_space(z.reshape(z.shape[0], *size, z.shape[-1]), last, bias, groups=groups)
-        y = triton_ops.depthwise_product(*stage, weights, factors[0].t().to(z.dtype), bias)
+        y = triton_ops.stage_product(*stage, weights, factors[0].t().to(z.dtype), bias)
         return y.reshape(y.shape[0], *size, y.shape[-1]).movedim(-1, 1)
 
     def supports(self, call: Call) -> str | None:
@@ -130,7 +130,7 @@ def stage_alone(z: Tensor, factors: Sequence[Tensor], *, geometry: Geometry) -> 
         raise refusal("triton", reason)
     from hocp.conv.kernels import triton_ops
 
-    y = triton_ops.depthwise(*_arguments(z.movedim(1, -1), factors, geometry, None, None, False))
+    y = triton_ops.stage(*_arguments(z.movedim(1, -1), factors, geometry, None, None, False))
     return y.reshape(y.shape[0], *geometry.output_size(z.shape[2:]), y.shape[-1]).movedim(-1, 1)
 
 

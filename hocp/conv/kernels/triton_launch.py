@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from typing import Any
 
 import torch
@@ -19,13 +19,23 @@ from triton import language as tl
 
 from hocp.conv.kernels.triton_depthwise import depthwise
 from hocp.conv.kernels.triton_gradients import factor_gradients, sum_of_parts
-from hocp.conv.kernels.triton_tiles import Modes, Tile, gradient_tile, product_tiles, tiles
+from hocp.conv.kernels.triton_tiles import (
+    KEPT,
+    Modes,
+    Tile,
+    gradient_tile,
+    over,
+    power_of_2,
+    product_tiles,
+    tiles,
+)
 
 #: Whether kernels run in Triton's interpreter, on the CPU; decided when triton was first imported.
 INTERPRETED = not isinstance(depthwise, triton.runtime.JITFunction)
 #: Channels, of the rank and of the output, up to which the last 1x1 stage is fused: a tile has to fit into
 #: registers, and above memory is no longer what bounds a layer.
 MOST_FUSED = 128
+_ROUNDS, _CALLS, _PAUSE = 3, 5, 4_000_000  # of timing candidates; the pause in cycles, some 2 ms
 _EACH = 64  # parts of the factors' gradients that one program sums
 
 Factors = Sequence[Tensor | None]
@@ -77,11 +87,11 @@ def convolve(
 
     plain = scale is None and not relu
     if matrix is None:
-        candidates = tiles(y.shape, z, modes, plain=plain)
+        candidates = tiles(y.shape, *_of(z), modes, plain=plain)
         launch(fastest(key, candidates, launch, on=z))
     else:
-        separately = [] if INTERPRETED else [None]
-        candidates = product_tiles(y.shape, z, modes, plain=plain) + separately
+        separately = () if INTERPRETED else (None,)
+        candidates = separately + product_tiles(y.shape, *_of(z), modes, plain=plain)
         launch_product(fastest((key, bias is None), candidates, launch_product, on=z))
 
 
@@ -100,7 +110,7 @@ def convolve_transposed(
     """Fill dz, (B, D0, D1, D2, R); return the gradients of scale and shift, (2, R), if there are any."""
     options = {"modes": modes.transposed(), "reverse": 1}
     plain = scale is None and not relu
-    candidates = tiles(dz.shape, dz, modes.transposed(), plain=plain)
+    candidates = tiles(dz.shape, *_of(dz), modes.transposed(), plain=plain)
     if plain:
         key = (dy.shape, dz.shape, dy.dtype, modes, "transposed", dy.device)
         best = fastest(key, candidates, lambda tile: _depthwise(dy, factors, dz, tile, **options), on=dy)
@@ -117,18 +127,25 @@ def convolve_transposed(
 def _depthwise(z: Tensor, factors: Factors, y: Tensor, tile: Tile, *, modes: Modes, **options: Any) -> None:
     """One launch of the kernel."""
     tensors = dict.fromkeys(("weights", "scale", "shift", "matrix", "bias", "gate", "sums"))
-    flags = {"reverse": 0, "RELU": False, "RANK": z.shape[-1], "CHANNELS": y.shape[-1]}
-    products = torch.backends.cuda.matmul
-    arguments = tensors | flags | _sizes(z, y) | modes.constants() | tile.constants() | options
-    depthwise[(tile.programs(y.shape, z.shape[-1]),)](
+    grid, constants = _depthwise_constants(z.shape, y.shape, modes, tile)
+    depthwise[grid](
         z,
         *factors,
         y=y,
-        PRECISION="tf32" if products.allow_tf32 else "ieee",
+        PRECISION="tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee",
         ACC=_triton_accumulator(z.dtype),
-        BLOCK_T=max(16, triton.next_power_of_2(y.shape[-1])),
-        **arguments,
+        **tensors | {"reverse": 0, "RELU": False} | constants | options,
     )
+
+
+@lru_cache(KEPT)
+def _depthwise_constants(
+    shape: Sequence[int], out: Sequence[int], modes: Modes, tile: Tile
+) -> tuple[tuple[int], dict[str, Any]]:
+    """Programs of the kernel, and what it is given besides tensors and flags."""
+    rank, channels = shape[-1], out[-1]
+    block = {"RANK": rank, "CHANNELS": channels, "BLOCK_T": max(16, power_of_2(channels))}
+    return (tile.programs(out, rank),), _sizes(shape, out) | modes.constants() | tile.constants() | block
 
 
 @on_its_device
@@ -143,11 +160,11 @@ def factors_gradients(
     relu: bool,
 ) -> list[Tensor | None]:
     """Gradients of the factors, (K, R) or None each, from that of the stage's output."""
-    tile = gradient_tile(dy, z, modes, plain=scale is None and not relu)
+    tile = gradient_tile(z.shape, dy.shape, dy.element_size(), modes, plain=scale is None and not relu)
     parts = _factor_gradients(z, dy, factors, tile, modes=modes, scale=scale, shift=shift, RELU=relu)
     gradients = [None if factor is None else torch.empty_like(factor) for factor in factors]
     if len(parts) > 2 * _EACH:
-        sums = parts.new_empty(triton.cdiv(len(parts), _EACH), *parts.shape[1:])
+        sums = parts.new_empty(over(len(parts), _EACH), *parts.shape[1:])
         _sum_of_parts(parts, sums, [None] * 3, modes.taps, each=_EACH)
         parts = sums
     _sum_of_parts(parts, None, gradients, modes.taps, each=len(parts))
@@ -158,30 +175,43 @@ def _factor_gradients(
     z: Tensor, dy: Tensor, factors: Factors, tile: Tile, *, modes: Modes, **options: Any
 ) -> Tensor:
     """One launch of the kernel: the programs' shares, (P, K0 + K1 + K2, R)."""
-    rank = z.shape[-1]
-    programs = tile.programs((z.shape[0], z.shape[1], *dy.shape[2:4]), rank)
-    parts = programs // triton.cdiv(rank, tile.channels)
-    parts = z.new_empty(parts, sum(modes.taps), rank, dtype=accumulator(z.dtype))
-    constants = {name: value for name, value in modes.constants().items() if "SPREAD" not in name}
-    factor_gradients[(programs,)](
-        z, dy, *factors, parts=parts, **_sizes(z, dy), RANK=rank, ACC=_triton_accumulator(z.dtype),
-        **constants, **tile.constants(), **options,
+    grid, shares, constants = _gradient_constants(z.shape, dy.shape, modes, tile)
+    parts = z.new_empty(shares, dtype=accumulator(z.dtype))
+    factor_gradients[grid](
+        z, dy, *factors, parts=parts, ACC=_triton_accumulator(z.dtype), **constants, **options
     )  # fmt: skip
     return parts
 
 
+@lru_cache(KEPT)
+def _gradient_constants(
+    shape: Sequence[int], out: Sequence[int], modes: Modes, tile: Tile
+) -> tuple[tuple[int], tuple[int, int, int], dict[str, Any]]:
+    """Programs of the kernel, the shape of their shares, and what it is given besides tensors and flags."""
+    rank = shape[-1]
+    programs = tile.programs((*shape[:2], *out[2:4]), rank)
+    shares = programs // over(rank, tile.channels), sum(modes.taps), rank
+    taps = {name: value for name, value in modes.constants().items() if "SPREAD" not in name}
+    return (programs,), shares, _sizes(shape, out) | taps | tile.constants() | {"RANK": rank}
+
+
 def _sum_of_parts(parts: Tensor, sums: Tensor | None, gradients: Factors, taps: Sequence[int], *, each: int):
     """One launch: every ``each`` parts to one of ``sums``, or all of them to the gradients."""
-    rank, block = parts.shape[-1], min(32, triton.next_power_of_2(parts.shape[-1]))
-    sum_of_parts[(triton.cdiv(rank, block), sum(taps), triton.cdiv(len(parts), each))](
+    rank, block = parts.shape[-1], min(32, power_of_2(parts.shape[-1]))
+    sum_of_parts[(over(rank, block), sum(taps), over(len(parts), each))](
         parts, sums, *gradients, len(parts), each, *taps, RANK=rank, BLOCK_P=_EACH, BLOCK_R=block,
         ACC=_triton_accumulator(parts.dtype), num_warps=4,
     )  # fmt: skip
 
 
-def _sizes(z: Tensor, y: Tensor) -> dict[str, int]:
+def _of(z: Tensor) -> tuple[int, int]:
+    """Rank, and bytes of a number."""
+    return z.shape[-1], z.element_size()
+
+
+def _sizes(shape: Sequence[int], out: Sequence[int]) -> dict[str, int]:
     """Input and output sizes as the kernels name them."""
-    return dict(zip(("D0", "D1", "D2", "O0", "O1", "O2"), (*z.shape[1:4], *y.shape[1:4]), strict=True))
+    return dict(zip(("D0", "D1", "D2", "O0", "O1", "O2"), (*shape[1:4], *out[1:4]), strict=True))
 
 
 def accumulator(dtype: torch.dtype) -> torch.dtype:
@@ -206,7 +236,7 @@ _best: dict[Any, Tile | None] = {}
 
 
 def fastest(
-    key: Any, candidates: list[Tile | None], launch: Callable[[Tile | None], None], *, on: Tensor
+    key: Any, candidates: Sequence[Tile | None], launch: Callable[[Tile | None], None], *, on: Tensor
 ) -> Tile | None:
     """The candidate that was fastest when the key was first met; the first one where nothing can be timed.
 
@@ -217,6 +247,26 @@ def fastest(
         return _best[key]
     if len(candidates) == 1 or on.device.type != "cuda" or torch.cuda.is_current_stream_capturing():
         return candidates[0]
-    times = [triton.testing.do_bench(partial(launch, tile), warmup=5, rep=20) for tile in candidates]
+    times = [_milliseconds(partial(launch, tile)) for tile in candidates]
     _best[key] = candidates[times.index(min(times))]
     return _best[key]
+
+
+def _milliseconds(call: Callable[[], None]) -> float:
+    """That a call takes of the device, the least of some rounds.
+
+    In each, the device waits until all calls are launched. Else launching were timed, which takes longer than
+    many a kernel, and twice as long where there are two.
+    """
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    call()
+    times = []
+    for _ in range(_ROUNDS):
+        torch.cuda._sleep(_PAUSE)
+        start.record()
+        for _ in range(_CALLS):
+            call()
+        end.record()
+        end.synchronize()
+        times.append(start.elapsed_time(end) / _CALLS)
+    return min(times)

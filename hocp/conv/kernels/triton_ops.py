@@ -7,13 +7,15 @@ Shapes: B batch, R rank, T output channels; D0, D1, D2 input sizes, O0, O1, O2 o
     places   stride of the three modes, dilation, padding before and behind: twelve numbers in one list,
              since operators take no nested ones
 
-Compilers and exporters see one opaque operator a stage. There are no second derivatives: torch says so when
-they are asked for.
+Compilers and exporters see one opaque operator a stage. Without them a stage is called as a function, since
+operators written in Python take the processor as long again as a launch. There are no second derivatives:
+torch says so when they are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -25,6 +27,28 @@ from hocp.conv.kernels.triton_launch import Modes
 
 _STAGE = "Tensor z, Tensor? f0, Tensor? f1, Tensor f2, Tensor? scale, Tensor? shift, bool relu, int[] places"
 Maybe = Tensor | None
+
+
+def stage(*arguments: Any) -> Tensor:
+    """What `depthwise` computes, by the shorter way where nothing traces it."""
+    return depthwise(*arguments) if _traced(arguments[0]) else _Stage.apply(*arguments)
+
+
+def stage_product(*arguments: Any) -> Tensor:
+    """What `depthwise_product` computes, likewise."""
+    return depthwise_product(*arguments) if _traced(arguments[0]) else _product(*arguments)
+
+
+def _traced(z: Tensor) -> bool:
+    """Whether a compiler, an exporter, a transform or a mode of torch's dispatcher is to see an operator."""
+    return (
+        torch.compiler.is_compiling()
+        or type(z) is not Tensor
+        or z.is_meta
+        or torch._C._len_torch_dispatch_stack() > 0
+        or torch._C._are_functorch_transforms_active()
+        or torch.jit.is_tracing()
+    )
 
 
 @torch.library.custom_op("hocp::depthwise", mutates_args=(), schema=f"({_STAGE}) -> Tensor")
@@ -43,6 +67,10 @@ def depthwise_product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix
 
     In one kernel where that is quicker; without a backward pass, which would need the stage's result.
     """
+    return _product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix, bias)
+
+
+def _product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix, bias):
     stage, weights = (z, f0, f1, f2, scale, shift, relu, places), weights.contiguous()
     if not triton_launch.fusable(z, matrix):
         bias = None if bias is None else bias.to(matrix.dtype)
@@ -55,6 +83,10 @@ def depthwise_product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix
 )
 def input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
     """Gradients of z, and of scale and shift in one (2, R): nothing in it where there are none."""
+    return _input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places)
+
+
+def _input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
     dz = z.new_empty(z.shape)
     of_affine = z.new_zeros(_affine_shape(z, scale), dtype=triton_launch.accumulator(z.dtype))
     if dz.numel() and dy.numel():
@@ -74,6 +106,10 @@ def input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
 )
 def factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
     """Gradients of the factors; nothing in that of a factor that is not there."""
+    return _factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places)
+
+
+def _factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
     if not dy.numel():
         return tuple(
             z.new_zeros(0) if factor is None else torch.zeros_like(factor) for factor in (f0, f1, f2)
@@ -106,38 +142,59 @@ def _(dy, z, f0, f1, f2, scale, shift, relu, places):
     return tuple(z.new_empty(0) if factor is None else torch.empty_like(factor) for factor in (f0, f1, f2))
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Maybe) -> None:
     """The stage's input and the parameters."""
     *tensors, ctx.relu, ctx.places = inputs
     ctx.save_for_backward(*tensors)
 
 
-def _depthwise_backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
-    return _stage_gradients(ctx, dy)
+def _by_operators(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
+    return _stage_gradients(ctx, dy, input_gradient, factor_gradients)
 
 
-def _stage_gradients(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
+def _stage_gradients(
+    ctx: Any, dy: Tensor, towards_input: Callable[..., Any], towards_factors: Callable[..., Any]
+) -> tuple[Any, ...]:
     """Gradients of the eight arguments of the stage from that of its output."""
     stage = *ctx.saved_tensors, ctx.relu, ctx.places
     f0, f1, f2, scale, shift = ctx.saved_tensors[1:]
     wanted = ctx.needs_input_grad
     dz, of_factors, of_affine = None, [None] * 3, [None] * 2
     if wanted[0] or wanted[4] or wanted[5]:
-        dz, sums = input_gradient(dy, *stage)
+        dz, sums = towards_input(dy, *stage)
         of_affine = of_affine if scale is None else [sums[0].to(scale.dtype), sums[1].to(shift.dtype)]
     if any(wanted[1:4]):
-        gradients = zip((f0, f1, f2), factor_gradients(dy, *stage), strict=True)
+        gradients = zip((f0, f1, f2), towards_factors(dy, *stage), strict=True)
         of_factors = [None if factor is None else gradient for factor, gradient in gradients]
     return dz, *of_factors, *of_affine, None, None
 
 
-depthwise.register_autograd(_depthwise_backward, setup_context=_keep)
+depthwise.register_autograd(_by_operators, setup_context=_keep)
+
+
+class _Stage(torch.autograd.Function):
+    """The operator `depthwise` without what torch does for operators."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> Tensor:
+        _keep(ctx, arguments, None)
+        return _convolve(arguments, arguments[0].shape[-1])
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
+        if torch.is_grad_enabled() or _traced(dy):  # second derivatives, which the operators refuse
+            return _by_operators(ctx, dy)
+        return _stage_gradients(ctx, dy, _input_gradient, _factor_gradients)
 
 
 def _modes(factors: Sequence[Maybe], places: Sequence[int]) -> Modes:
     """The geometry of three modes."""
-    taps = tuple(1 if factor is None else factor.shape[0] for factor in factors)
-    return Modes(taps, tuple(places[:3]), tuple(places[3:6]), tuple(places[6:9]))
+    return _modes_of(tuple(1 if factor is None else factor.shape[0] for factor in factors), tuple(places))
+
+
+@lru_cache(triton_launch.KEPT)
+def _modes_of(taps: tuple[int, ...], places: tuple[int, ...]) -> Modes:
+    return Modes(taps, places[:3], places[3:6], places[6:9])
 
 
 def _output(z: Tensor, factors: Sequence[Maybe], places: Sequence[int], channels: int) -> Tensor:

@@ -7,10 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import torch
-import triton
-from torch import Tensor
+
+#: Of how many shapes each answer is kept: a launch has microseconds for it.
+KEPT = 4096
+
+
+def over(number: int, parts: int) -> int:
+    """Their quotient, rounded up; Triton's own takes some microseconds, as does its next power."""
+    return -(-number // parts)
+
+
+def power_of_2(number: int) -> int:
+    """The next one, or the number itself if it is one."""
+    return 1 << (number - 1).bit_length()
+
 
 _FEW = 256  # programs that leave multiprocessors idle; a constant, so that sums are the same on every device
 
@@ -73,12 +86,12 @@ class Tile:
     def programs(self, shape: Sequence[int], rank: int) -> int:
         """That an output (B, O0, O1, O2, ...) takes."""
         batch, o0, o1, o2 = shape[:4]
-        lines, line = triton.cdiv(o1, self.block[0]), triton.cdiv(o2, self.block[1])
+        lines, line = over(o1, self.block[0]), over(o2, self.block[1])
         if self.rows == 1:
-            tiles = triton.cdiv(lines * line, self.columns)
+            tiles = over(lines * line, self.columns)
         else:
-            tiles = triton.cdiv(lines, self.rows) * triton.cdiv(line, self.columns)
-        return batch * tiles * triton.cdiv(o0, self.frames) * triton.cdiv(rank, self.channels)
+            tiles = over(lines, self.rows) * over(line, self.columns)
+        return batch * tiles * over(o0, self.frames) * over(rank, self.channels)
 
     def constants(self) -> dict[str, int]:
         """As the kernel's constants."""
@@ -114,40 +127,52 @@ _GRADIENT_LINE = Tile(1, 2, warps=2, block=(1, 4), ahead=True)
 _TALL = 32  # lines of a plane from which on blocks of four lines leave few of their outputs unused
 
 
-def tiles(shape: Sequence[int], z: Tensor, modes: Modes, *, plain: bool = True) -> list[Tile]:
-    """Tiles worth trying for an output (B, O0, O1, O2, ...) of z, the likeliest first.
+@lru_cache(KEPT)
+def tiles(
+    shape: Sequence[int], rank: int, width: int, modes: Modes, *, plain: bool = True
+) -> tuple[Tile, ...]:
+    """Tiles worth trying for an output (B, O0, O1, O2, ...), the likeliest first.
 
-    ``plain`` where the stage sees z itself and not an affine map or ReLU of it.
+    ``width`` is the bytes of a number; ``plain`` where the stage sees z itself, no affine map or ReLU of it.
     """
     if not modes.share_loads:
         blocks = [_APART[shape[2] > 1]]
     elif shape[2] > 1:
-        blocks = [_PLANE[_width(z)] if plain else _PLANE_SEEN]
+        blocks = [_PLANE[_kind(width)] if plain else _PLANE_SEEN]
     else:
         blocks = _LINES
-    return [_tile(block, z.shape[-1], frames) for block in blocks for frames in _walks(shape)]
+    return tuple(_tile(block, rank, frames) for block in blocks for frames in _walks(shape))
 
 
-def product_tiles(shape: Sequence[int], z: Tensor, modes: Modes, *, plain: bool = True) -> list[Tile]:
+@lru_cache(KEPT)
+def product_tiles(
+    shape: Sequence[int], rank: int, width: int, modes: Modes, *, plain: bool = True
+) -> tuple[Tile, ...]:
     """Tiles that fuse the last 1x1 stage: all channels, and the 64 outputs or fewer that registers hold."""
-    channels = max(16, triton.next_power_of_2(max(z.shape[-1], shape[-1])))
+    channels = max(16, power_of_2(max(rank, shape[-1])))
     plane = shape[2] > 1
     wide, narrow = ((4, 4), (2, 2)) if plane else ((1, 16), (1, 8))
     few, many = max(4, channels // 16), max(4, channels // 8)
-    sizes = [(wide, few)] if plain and _width(z) == 2 else [(narrow, few)]
+    sizes = [(wide, few)] if plain and _kind(width) == 2 else [(narrow, few)]
     sizes += [(wide, many)] if plain and channels <= 64 else []
     block = (1, 1) if not modes.share_loads else (2, 2) if plane else (1, 4)
     fetch = 1 if plain and plane and modes.share_loads else 0
-    return [
+    return tuple(
         Tile(*positions, channels, warps, block, frames, fetch=fetch)
         for positions, warps in sizes
         for frames in _walks(shape)
-    ]
+    )
 
 
-def gradient_tile(dy: Tensor, z: Tensor, modes: Modes, *, plain: bool = True) -> Tile:
-    """The tile for the factors' gradients: always the same, for the order of their sums depends on it."""
-    plane, shape = dy.shape[2] > 1, (z.shape[0], z.shape[1], *dy.shape[2:4])
+@lru_cache(KEPT)
+def gradient_tile(
+    shape: Sequence[int], out: Sequence[int], width: int, modes: Modes, *, plain: bool = True
+) -> Tile:
+    """The tile for the factors' gradients, from the shapes of z and dy.
+
+    Always the same, for the order of their sums depends on it.
+    """
+    plane, rank, shape = out[2] > 1, shape[-1], (*shape[:2], *out[2:4])
     if not modes.share_loads:
         block = _APART[plane]
     elif not plane:
@@ -155,16 +180,15 @@ def gradient_tile(dy: Tensor, z: Tensor, modes: Modes, *, plain: bool = True) ->
     elif not plain:
         block = _GRADIENT_SEEN
     else:
-        tall = dy.shape[2] >= _TALL and z.element_size() <= 4  # doubles would not fit into its registers
-        block = _GRADIENT_TALL if tall else _GRADIENT_PLANE[_width(z)]
-    whole, *shorter = (_tile(block, z.shape[-1], frames) for frames in _walks(shape))
-    return whole if whole.programs(shape, z.shape[-1]) >= _FEW or not shorter else shorter[0]
+        tall = out[2] >= _TALL and width <= 4  # doubles would not fit into its registers
+        block = _GRADIENT_TALL if tall else _GRADIENT_PLANE[_kind(width)]
+    whole, *shorter = (_tile(block, rank, frames) for frames in _walks(shape))
+    return whole if whole.programs(shape, rank) >= _FEW or not shorter else shorter[0]
 
 
 def _tile(block: Tile, rank: int, frames: int) -> Tile:
     """For that rank and walk."""
-    channels = min(block.channels, max(16, triton.next_power_of_2(rank)))
-    return replace(block, channels=channels, frames=frames)
+    return replace(block, channels=min(block.channels, max(16, power_of_2(rank))), frames=frames)
 
 
 def _walks(shape: Sequence[int]) -> tuple[int, ...]:
@@ -172,6 +196,6 @@ def _walks(shape: Sequence[int]) -> tuple[int, ...]:
     return (min(shape[1], 64), 8) if shape[1] > 8 else (shape[1],)
 
 
-def _width(z: Tensor) -> int:
+def _kind(width: int) -> int:
     """Bytes of a number, as far as tiles depend on it."""
-    return min(max(z.element_size(), 2), 4)
+    return min(max(width, 2), 4)
