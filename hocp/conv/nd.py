@@ -116,6 +116,17 @@ def computed_in(x: Tensor) -> torch.dtype:
     return x.dtype
 
 
+def tf32_allowed() -> tuple[bool, bool]:
+    """Whether a GPU may round float32 to TF32: in convolutions, in matrix products.
+
+    From torch 2.9 on there are newer settings of it, and where these are used the older cannot be read.
+    """
+    convolutions, products = torch.backends.cudnn, torch.backends.cuda.matmul
+    if hasattr(products, "fp32_precision"):
+        return convolutions.conv.fp32_precision == "tf32", products.fp32_precision == "tf32"
+    return convolutions.allow_tf32, products.allow_tf32
+
+
 def pointwise(x: Tensor, matrix: Tensor, bias: Tensor | None = None, *, groups: int = 1) -> Tensor:
     """1x1 convolution of (B, C, D0, ...) with a matrix (T, C / g)."""
     order = x.dim() - 2

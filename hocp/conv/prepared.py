@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hocp.conv.choice.choose import changes
 from hocp.conv.forms.call import Computation, is_transformed
-from hocp.conv.nd import under_autocast
+from hocp.conv.nd import tf32_allowed, under_autocast
 
 MOST = 64  # kinds of calls that a layer remembers
 
@@ -53,5 +53,6 @@ def signature(x: Tensor, *others: Tensor, settings: Sequence[object]) -> tuple |
         return None
     if torch.is_autocast_enabled("cpu") if x.is_cpu else under_autocast(x.device.type):
         return None
+    settings = *settings, torch.get_num_threads(), tf32_allowed() if x.is_cuda else None
     kinds = [(t.shape, t.dtype, t.device, t.requires_grad, type(t)) for t in (x, *others)]
-    return x.stride(), torch.is_grad_enabled(), torch.get_num_threads(), changes(), *settings, *kinds
+    return x.stride(), torch.is_grad_enabled(), changes(), *settings, *kinds

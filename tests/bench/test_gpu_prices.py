@@ -9,7 +9,7 @@ from figures import speed
 from hocp.contracts import files
 from hocp.conv import Geometry
 from hocp.conv.choice.decide import decide
-from hocp.conv.choice.model import DEFAULTS, default_model
+from hocp.conv.choice.model import DEFAULTS, default_model, purchase
 from hocp.conv.forms import Call, triton
 from tests.bench import gpu_prices
 
@@ -32,13 +32,14 @@ def calls():
     rows = speed.where(speed.read(RECORD), **like).dropna(subset=["median_ms"])
     for _, found in rows.groupby(["subject", "call", "dtype"]):
         times = {row["peer"].removeprefix("hocp "): row["median_ms"] for row in found.to_dict("records")}
-        yield gpu_prices.call_of(found.iloc[0].to_dict()), times
+        forms = {name: time for name, time in times.items() if name in gpu_prices.FORMS_TIMED}
+        yield gpu_prices.call_of(found.iloc[0].to_dict()), forms
 
 
 def test_the_choice_costs_little_wherever_the_benchmark_can_tell():
     """The price of a launch is not among its times, so forms that are close may be taken for each other."""
     found = list(calls())
-    assert len(found) == 16 + 10  # in float32 time was up after the first of the images
+    assert len(found) == 3 * 8 + 2 * 8  # clips in three kinds of arithmetic, images without TF32
     for call, times in found:
         assert times[decide(call).taken] <= 1.15 * min(times.values()), call
 
@@ -52,6 +53,17 @@ def test_tensor_cores_decide_by_rank_and_order(order, size, times, training, tak
                 "NVIDIA H200", 1, training, True)  # fmt: skip
     decision = decide(call)
     assert decision.taken == taken and decision.model == default_model("cuda").machine
-    in_float32 = decide(call._replace(dtype=torch.float32))
-    assert in_float32.taken == "triton"
-    assert in_float32.why.startswith("nothing is known" if order == 2 else "fastest as the model predicts")
+    assert decide(call._replace(dtype=torch.float32)).taken == "triton"
+
+
+def test_tf32_decides_where_torch_allows_it():
+    """By default in convolutions, not in products: then dense ones win in images and at large rank."""
+    clip = Call(32, 64, 64, 1, 64, (16, 56, 56), Geometry((3, 3, 3), padding=1), torch.float32, "cuda",
+                "NVIDIA H200", 1, True, True)  # fmt: skip
+    image = clip._replace(size=(56, 56), geometry=Geometry((3, 3), padding=1))
+    by_default, both = (True, False), (True, True)
+    assert [decide(call._replace(tf32=by_default)).taken for call in (clip, image)] == ["triton", "dense"]
+    assert decide(clip._replace(rank=4 * 64, tf32=by_default)).taken == "dense"
+    assert decide(clip._replace(rank=4 * 64)).taken == decide(clip._replace(tf32=both)).taken == "triton"
+    kinds = {purchase(form, clip._replace(tf32=by_default)).precision for form in ("dense", "triton")}
+    assert kinds == {"tf32", "full"} and "TF32 in convolutions" in str(clip._replace(tf32=by_default))

@@ -17,7 +17,7 @@ import torch
 from hocp.contracts.files import read_json
 from hocp.conv.forms import Call, Operations
 
-#: Prices shipped, by type of device and by whether a processor has AVX-512; a GPU lacks float32 in images.
+#: Prices shipped, by type of device and by whether a processor has AVX-512.
 DEFAULTS = {
     "cpu": Path(__file__).with_name("defaults.json"),
     "cpu with AVX-512": Path(__file__).with_name("defaults_avx512.json"),
@@ -27,12 +27,15 @@ ORDERS = (2, 3)  # that are fitted; a lower or higher order is paid like the nea
 
 
 class Purchase(NamedTuple):
-    """What is paid alike: a form in images or clips, with gradients or not, on a GPU in 16 bits or not."""
+    """What is paid alike: a form in images or clips, with gradients or not, by one kind of arithmetic.
+
+    That is 'half' for 16 bits on a GPU, 'tf32' for float32 whose products it may round, 'full' for all else.
+    """
 
     form: str
     order: int
     training: bool
-    half: bool = False
+    precision: str = "full"
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,10 @@ class Model:
 def purchase(form: str, call: Call) -> Purchase:
     """What a form's call is paid like."""
     half = call.device != "cpu" and call.dtype.itemsize == 2  # in which tensor cores compute
-    return Purchase(form, min(max(call.order, min(ORDERS)), max(ORDERS)), call.training, half)
+    in_convolutions, in_products = call.tf32
+    rounded = in_convolutions if form == "dense" else in_products
+    precision = "half" if half else "tf32" if rounded else "full"
+    return Purchase(form, min(max(call.order, min(ORDERS)), max(ORDERS)), call.training, precision)
 
 
 def _rounded(prices: Prices) -> dict[str, float]:
@@ -111,7 +117,7 @@ def read(fields: Mapping[str, Any]) -> Model:
     try:
         prices = {
             Purchase(
-                str(row["form"]), int(row["order"]), bool(row["training"]), bool(row.get("half", False))
+                str(row["form"]), int(row["order"]), bool(row["training"]), str(row.get("precision", "full"))
             ): Prices(*(float(row[field.name]) for field in fields_of(Prices)))
             for row in fields["prices"]
         }

@@ -23,11 +23,15 @@ from torch.autograd import forward_ad
 
 from hocp.conv.forms.recompute import recomputed
 from hocp.conv.geometry import Geometry
-from hocp.conv.nd import computed_in, in_format_of, is_channels_last
+from hocp.conv.nd import computed_in, in_format_of, is_channels_last, tf32_allowed
 
 Psi = Callable[[Tensor], Tensor]
 #: Of x, lambda, the factors and the bias or None.
 Computation = Callable[..., Tensor]
+_TF32 = {
+    (False, False): "", (True, True): "TF32", (True, False): "TF32 in convolutions",
+    (False, True): "TF32 in products",
+}  # fmt: skip
 
 
 class Call(NamedTuple):
@@ -55,6 +59,8 @@ class Call(NamedTuple):
         What happens in rank space, in words: those of `RankSpace.kind`, 'other' for any function, or nothing.
     kept : bool
         Whether what is made of the factors alone is kept from call to call, as in a layer in eval mode.
+    tf32 : (bool, bool)
+        Whether a GPU may round float32 to TF32: in convolutions, in matrix products.
     """
 
     batch: int
@@ -72,6 +78,7 @@ class Call(NamedTuple):
     channels_last: bool = False
     psi: str = ""
     kept: bool = False
+    tf32: tuple[bool, bool] = (False, False)
 
     @classmethod
     def of(
@@ -87,7 +94,7 @@ class Call(NamedTuple):
         kept: bool = False,
     ) -> Self:
         """The call with these arguments, under the present settings of torch."""
-        shape, device = x.shape, x.device
+        shape, device, dtype = x.shape, x.device, computed_in(x)
         tensors = (x, weights, *factors) if bias is None else (x, weights, *factors, bias)
         return cls(
             batch=shape[0],
@@ -97,7 +104,7 @@ class Call(NamedTuple):
             rank=weights.shape[0],
             size=tuple(shape[2:]),
             geometry=geometry,
-            dtype=computed_in(x),
+            dtype=dtype,
             device=device.type,
             processor=torch.cuda.get_device_name(device) if device.type == "cuda" else "",
             threads=torch.get_num_threads(),
@@ -105,6 +112,7 @@ class Call(NamedTuple):
             channels_last=is_channels_last(x),
             psi="" if psi is None else getattr(psi, "kind", "other"),
             kept=kept,
+            tf32=tf32_allowed() if device.type == "cuda" and dtype == torch.float32 else (False, False),
         )
 
     def __str__(self) -> str:
@@ -127,6 +135,7 @@ class Call(NamedTuple):
             f"of {_by(g.padding_modes)}" if set(g.padding_modes) != {"zeros"} else "",
             f"psi {self.psi}" if self.psi else "",
             str(self.dtype).removeprefix("torch."),
+            _TF32[self.tf32],
             "channels last" if self.channels_last else "",
             self.device,
             threads,

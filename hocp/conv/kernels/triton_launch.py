@@ -29,6 +29,7 @@ from hocp.conv.kernels.triton_tiles import (
     product_tiles,
     tiles,
 )
+from hocp.conv.nd import tf32_allowed
 
 #: Whether kernels run in Triton's interpreter, on the CPU; decided when triton was first imported.
 INTERPRETED = not isinstance(depthwise, triton.runtime.JITFunction)
@@ -132,7 +133,7 @@ def _depthwise(z: Tensor, factors: Factors, y: Tensor, tile: Tile, *, modes: Mod
         z,
         *factors,
         y=y,
-        PRECISION="tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee",
+        PRECISION="tf32" if tf32_allowed()[1] else "ieee",
         ACC=_triton_accumulator(z.dtype),
         **tensors | {"reverse": 0, "RELU": False} | constants | options,
     )
@@ -228,7 +229,7 @@ def fusable(z: Tensor, matrix: Tensor) -> bool:
     if INTERPRETED and z.dtype == torch.bfloat16:
         return False  # the interpreter multiplies matrices of bfloat16 by their bits (Triton 3.7)
     half = z.dtype in (torch.float16, torch.bfloat16)
-    cores = half or (z.dtype == torch.float32 and (torch.backends.cuda.matmul.allow_tf32 or INTERPRETED))
+    cores = half or (z.dtype == torch.float32 and (tf32_allowed()[1] or INTERPRETED))
     return cores and z.dtype == matrix.dtype and max(matrix.shape) <= MOST_FUSED
 
 
