@@ -17,7 +17,7 @@ from hocp.conv.choice import measure as measuring
 from hocp.conv.choice.choose import choose, read_again, reconsider
 from hocp.conv.choice.decide import decide
 from hocp.conv.choice.machine import machine
-from hocp.conv.choice.model import default_model
+from hocp.conv.choice.model import Model, default_model
 from hocp.conv.choice.tuning import Machine, enter, known
 from hocp.conv.forms import FORMS, Call, able, triton
 from hocp.conv.forms.chain import Chain
@@ -84,7 +84,8 @@ def test_where_nothing_is_known_views_is_taken_and_said_so(call):
 @pytest.mark.parametrize(("installed", "taken"), [(True, "triton"), (False, "views")])
 def test_where_nothing_is_known_of_a_gpu_its_own_form_is_taken_if_it_can_be(monkeypatch, installed, taken):
     monkeypatch.setattr(triton, "INSTALLED", installed)
-    decision = decide(IMAGE._replace(device="cuda", processor="NVIDIA H200"))
+    monkeypatch.setattr("hocp.conv.choice.decide.default_model", lambda device: Model("", device, 1, {}))
+    decision = decide(IMAGE._replace(device="cuda", processor="another GPU"))
     assert decision.taken == taken and decision.why.startswith("nothing is known")
 
 
