@@ -38,7 +38,7 @@ class Prepared(dict[tuple, Computation | None]):
 
 
 def signature(x: Tensor, *others: Tensor, settings: Sequence[object]) -> tuple | None:
-    """All that decides how a call is computed; None where torch only looks at it, or autocast has a say.
+    """All that decides how a call is computed; None where torch only looks at it.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ def signature(x: Tensor, *others: Tensor, settings: Sequence[object]) -> tuple |
     """
     if type(x) is not Tensor or is_transformed():
         return None
-    if torch.is_autocast_enabled("cpu") if x.is_cpu else under_autocast(x.device.type):
-        return None
-    settings = *settings, torch.get_num_threads(), tf32_allowed() if x.is_cuda else None
+    autocast = torch.is_autocast_enabled("cpu") if x.is_cpu else under_autocast(x.device.type)
+    computed = torch.get_autocast_dtype(x.device.type) if autocast else None
+    settings = *settings, computed, torch.get_num_threads(), tf32_allowed() if x.is_cuda else None
     kinds = [(t.shape, t.dtype, t.device, t.requires_grad, type(t)) for t in (x, *others)]
     return x.stride(), torch.is_grad_enabled(), changes(), *settings, *kinds

@@ -128,6 +128,22 @@ def test_other_inputs_and_settings_are_seen(form):
                 layer(wrong)
 
 
+@pytest.mark.parametrize("form", ["auto", "chain", "views", "dense"])
+def test_under_autocast_later_calls_equal_the_first_and_outside_are_others(form):
+    layer, x = make(implementation=form, dtype=torch.float32), numbers(2, 4, 6, 7).float()
+    tensors = list(layer.parameters())
+    outcomes = {}
+    for dtype in (torch.bfloat16, torch.float16, torch.bfloat16, None, torch.bfloat16, None):
+        with torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+            y = layer(x)
+        assert y.dtype == (dtype or torch.float32)
+        found = [y, *torch.autograd.grad(y.sum(), tensors)]
+        assert all(gradient.dtype == torch.float32 for gradient in found[1:])
+        assert all(map(torch.equal, found, outcomes.setdefault(dtype, found)))
+    assert len(layer._prepared) == 3
+    torch.testing.assert_close(outcomes[torch.bfloat16][0].float(), outcomes[None][0], rtol=0.05, atol=0.05)
+
+
 @compiled
 def test_a_new_choice_is_seen():
     layer, x = make(), numbers(1, 4, 5, 5)
