@@ -111,9 +111,9 @@ def test_without_products_they_are_not_spoken_of(made):
 
 def test_what_no_run_measured_is_not_run(made):
     on_gpu = [row for row in made[0] if row["device"] == "gpu"]
-    assert len(on_gpu) == 2 * 18
+    assert len(on_gpu) == 2 * 19
     assert {(row["verdict"], row["value"], row["reason"]) for row in on_gpu} == {(NOT_RUN, "", "")}
-    assert len([cells for cells in pipe_rows(made[1]) if NOT_RUN in cells]) == 2 * 18
+    assert len([cells for cells in pipe_rows(made[1]) if NOT_RUN in cells]) == 2 * 19
 
 
 def test_wide_form_shows_both_allocators_and_what_has_to_be_said(made):
@@ -186,7 +186,7 @@ def test_on_a_gpu_a_network_says_what_passes_outside_its_layers(tmp_path):
               "call": "training step", "device": "H200", "dtype": "float32"}  # fmt: skip
     times = {"hocp triton": 40, "dense": 62, "rest": 25, "products linear": 31}
     found = [timing(ms, peer=peer, rank_of="matched", **common) for peer, ms in times.items()]
-    name = "HO-CP R3D-18, times quicker than dense, training step"
+    name = "HO-CP R3D-18 of as many parameters, times quicker than dense, training step"
     row = line(make(tmp_path, found), "One GPU, float32", name, "")
     assert row["verdict"] == "missed" and row["reason"] == (
         "62 % of its time passes outside the layers; with these at no cost 2.5; "
@@ -203,7 +203,7 @@ def test_targets_are_those_of_the_issue():
         gpu = target.where["device"] == "gpu"
         heading = target.heading if gpu else target.heading.partition(",")[0]
         wanted.setdefault(heading, []).append(target.wanted)
-    on_gpu = [0.7] * 4 + [0.5] * 4 + [3, 5, 5, 5] * 2 + [4, 4]
+    on_gpu = [0.7] * 4 + [0.5] * 4 + [3, 5, 5, 5] * 2 + [4, 4, 4]
     assert wanted == {
         "3-D layers at rank C": [
             5, 3.3, 2, 1.9, 6, 3.5, 2.3, 2.3, 2, 2, 9, 10, 10.5, 12, 10, 11, 11, 15, 2, 1.05, 1, 1.15,
