@@ -4,12 +4,14 @@
         --reference results/reference/speed.cpu.torch2.13.0/speed.csv
 
 A ratio has grown only if its whole interval (`tests.bench.ratios`) lies beyond that of the reference by more
-than the margin. Exit status: 0 none has, 1 one has, 2 the runs cannot be compared.
+than the margin. Ours has grown slower only where more than half of a case's ratios have: one alone tells of
+the peer. Exit status: 0 ours has nowhere, 1 it has, 2 the runs cannot be compared.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hocp.contracts import files, record
@@ -37,12 +39,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(f"gate: {error}", file=sys.stderr)
         return 2
-    grown = [place for place, (fresh, reference) in found.items() if has_grown(fresh, reference, args.margin)]
-    print(table(found, grown))
-    if args.out and not grown:
+    grown = [place for place, both in found.items() if has_grown(*both, args.margin)]
+    slower = ours_slower(found, grown)
+    print(table(found, grown, slower))
+    if args.out and not slower:
         files.write_csv(args.out, COLUMNS, rows(found))
     print(f"{len(found)} ratios compared, {len(grown)} grown by more than {args.margin:.0%} beyond the noise")
-    return 1 if grown else 0
+    print(f"{len({place[:-1] for place in found})} cases, ours has grown slower in {len(slower)}")
+    return 1 if slower else 0
 
 
 def compare(
@@ -73,6 +77,12 @@ def has_grown(fresh: Ratio, reference: Ratio, margin: float) -> bool:
     return fresh.low > reference.high * (1 + margin)
 
 
+def ours_slower(found: Iterable[tuple[str, ...]], grown: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """Cases, which are places without their peer, of which more than half of the ratios have grown."""
+    compared, worse = (Counter(place[:-1] for place in places) for places in (found, grown))
+    return {case for case, count in worse.items() if 2 * count > compared[case]}
+
+
 def rows(found: Mapping[tuple[str, ...], tuple[Ratio, Ratio]]) -> Iterator[dict[str, Any]]:
     """A row for each ratio, in the columns of `COLUMNS`."""
     for place, both in found.items():
@@ -80,13 +90,17 @@ def rows(found: Mapping[tuple[str, ...], tuple[Ratio, Ratio]]) -> Iterator[dict[
         yield dict(zip(COLUMNS, (*place, *values), strict=True))
 
 
-def table(found: Mapping[tuple[str, ...], tuple[Ratio, Ratio]], grown: Sequence[tuple[str, ...]]) -> str:
-    """A line for each ratio: where, against whom, before and now with their intervals."""
+def table(
+    found: Mapping[tuple[str, ...], tuple[Ratio, Ratio]],
+    grown: Sequence[tuple[str, ...]],
+    slower: Container[tuple[str, ...]],
+) -> str:
+    """A line for each ratio: where, against whom, before and now with their intervals, grown or not."""
     lines = []
     for place, (fresh, reference) in found.items():
         named = dict(zip((*record.SPEED_ALIKE, "peer"), place, strict=True))
         where = f"{named['subject']}, batch {named['batch']}, R = {named['rank_of']}, {named['call']}"
-        mark = "GROWN" if place in grown else ""
+        mark = "" if place not in grown else "GROWN" if place[:-1] in slower else "against few"
         lines.append(f"{where:70}{named['peer']:24}{_cell(reference):>20}{_cell(fresh):>20}  {mark}".rstrip())
     return "\n".join([f"{'time over that of':70}{'':24}{'reference':>20}{'now':>20}", *lines])
 

@@ -13,15 +13,15 @@ PEERS = {"dense": 100, "tltorch factorized": 50, "hocp auto": 10, "hocp views": 
 CALLS = ("forward", "forward + backward")
 
 
-def run(*, seed=0, slow=1.0, machine=1.0, noise=0.1, passes=5):
-    """Rows as a CSV holds them: each pass has its own speed, each call its own noise; ours is slowed."""
+def run(*, seed=0, slow=1.0, machine=1.0, noise=0.1, passes=5, who="hocp auto"):
+    """Rows as a CSV holds them: each pass has its own speed, each call its own noise; one is slowed."""
     draw = random.Random(seed)
     benchmarks = []
     for call in CALLS:
         for turn in range(passes):
             pace = machine * draw.uniform(0.7, 1.4)  # of everything in this pass
             for peer, time in PEERS.items():
-                time = time * (slow if peer == "hocp auto" else 1) * pace
+                time = time * (slow if peer == who else 1) * pace
                 times = [time * (1 + noise * draw.uniform(-1, 1)) for _ in range(4)]
                 benchmarks.append(benchmark(peer, turn, times, call=call))
     return [{key: str(value) for key, value in row.items()} for row in collect.rows({"p": part(*benchmarks)})]
@@ -70,6 +70,17 @@ def test_a_planted_slowdown_is_found_against_every_peer(seed):
     }
 
 
+def test_a_peer_alone_that_has_become_quicker_is_no_regression(tmp_path, capsys):
+    fresh, reference = run(seed=7, slow=0.5, who="dense"), run(seed=8)
+    ratios_grown = grown(fresh, reference)
+    assert {(place[4], place[-1]) for place in ratios_grown} == {(call, "dense") for call in CALLS}
+    found = gate.compare(fresh, reference)
+    assert gate.ours_slower(found, ratios_grown) == set()
+    assert len(gate.ours_slower(found, grown(run(seed=7, slow=2), reference))) == len(CALLS)
+    text = gate.table(found, list(ratios_grown), set())
+    assert text.count("against few") == len(CALLS) and "GROWN" not in text
+
+
 def test_a_gain_is_no_regression():
     assert grown(run(seed=3, slow=0.5), run(seed=4)) == set()
 
@@ -100,6 +111,7 @@ def test_command(tmp_path, capsys, slow, status):
     assert gate.main(["--fresh", paths[0], "--reference", paths[1], "--out", str(out)]) == status
     told = capsys.readouterr().out
     assert told.count("GROWN") == (6 if status else 0) and "6 ratios compared" in told
+    assert f"2 cases, ours has grown slower in {2 * status}" in told
     assert out.exists() == (status == 0)
     if status == 0:
         assert len(files.read_csv(out, gate.COLUMNS)) == 6
