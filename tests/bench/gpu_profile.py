@@ -81,7 +81,7 @@ def table(printed: str, launched: Sequence[Trial], *, device: str, commit: str) 
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Launch under ncu, write the table; 3 where there is no GPU or no ncu."""
+    """Launch under ncu, write the table; 3 where there is no GPU or no ncu, 1 where ncu fails."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, help="the table")
     parser.add_argument("--launch", action="store_true", help="only launch: what ncu is to look at")
@@ -100,9 +100,12 @@ def main(argv: list[str] | None = None) -> int:
         "-k", "regex:^(depthwise|factor_gradients)$",
         sys.executable, "-m", "tests.bench.gpu_profile", "--launch",
     ]  # fmt: skip
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:  # as without the right to read counters
+        print(f"gpu_profile: ncu failed: {done.stdout[-500:]}{done.stderr[-500:]}", file=sys.stderr)
+        return 1
     named = {"device": torch.cuda.get_device_name(), "commit": record.code_name(record.code())}
-    files.write_csv(args.out, COLUMNS, table(printed, list(trials()), **named))
+    files.write_csv(args.out, COLUMNS, table(done.stdout, list(trials()), **named))
     return 0
 
 

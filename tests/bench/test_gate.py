@@ -70,7 +70,7 @@ def test_a_planted_slowdown_is_found_against_every_peer(seed):
     }
 
 
-def test_a_peer_alone_that_has_become_quicker_is_no_regression(tmp_path, capsys):
+def test_a_peer_alone_that_has_become_quicker_is_no_regression():
     fresh, reference = run(seed=7, slow=0.5, who="dense"), run(seed=8)
     ratios_grown = grown(fresh, reference)
     assert {(place[4], place[-1]) for place in ratios_grown} == {(call, "dense") for call in CALLS}

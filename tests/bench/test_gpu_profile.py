@@ -1,13 +1,9 @@
 """The profile of the Triton kernels: what is made of what ncu prints, and the committed table."""
 
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import torch
 
 from hocp.contracts import files
 
@@ -59,11 +55,3 @@ def test_the_committed_table_has_both_kernels_at_every_size():
     assert all(
         0 < float(row[name]) < 100 for row in rows for name in gpu_profile.COUNTERS if "percent" in name
     )
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_one_line_and_no_file(tmp_path):
-    command = [sys.executable, "-m", "tests.bench.gpu_profile", "--out", str(tmp_path / "profile.csv")]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))
-    assert done.returncode == 3 and done.stderr.count("\n") == 1 and "no GPU" in done.stderr
-    assert not list(tmp_path.iterdir())

@@ -52,9 +52,10 @@ def test_the_committed_table_has_its_columns_and_the_tiles_shipped_are_near_the_
             assert times and min(times) <= 1.2 * min(float(row["microseconds"]) for row in of_size)
 
 
+@pytest.mark.parametrize("module", ["gpu_tiles", "gpu_profile"])
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_one_line_and_no_file(tmp_path):
-    command = [sys.executable, "-m", "tests.bench.gpu_tiles", "--out", str(tmp_path / "tiles.csv")]
+def test_without_a_gpu_one_line_and_no_file(tmp_path, module):
+    command = [sys.executable, "-m", f"tests.bench.{module}", "--out", str(tmp_path / "table.csv")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=dict(os.environ))
     assert done.returncode == 3 and done.stderr.count("\n") == 1 and "no GPU" in done.stderr
     assert not list(tmp_path.iterdir())

@@ -122,6 +122,15 @@ def test_a_model_survives_its_json_and_a_broken_one_is_refused():
             read(model.fields() | {"prices": [rows[0] | {"byte": price}]})
 
 
+def test_a_tuning_file_written_before_tf32_was_told_apart_is_understood():
+    fields = default_model("cuda").fields()
+    kept = [row for row in fields["prices"] if row["precision"] != "tf32"]
+    earlier = [{name: value for name, value in row.items() if name != "precision"} for row in kept]
+    for row, now in zip(earlier, kept, strict=True):
+        row["half"] = now["precision"] == "half"
+    assert read(fields | {"prices": earlier}) == read(fields | {"prices": kept})
+
+
 @pytest.mark.parametrize(("kind", "capability"), [("cpu", "AVX2"), ("cpu with AVX-512", "AVX512")])
 def test_the_shipped_prices_cover_all_forms_in_torch_and_name_their_machine(kind, capability):
     model = read(read_json(DEFAULTS[kind]))

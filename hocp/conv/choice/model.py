@@ -116,9 +116,9 @@ def read(fields: Mapping[str, Any]) -> Model:
     """
     try:
         prices = {
-            Purchase(
-                str(row["form"]), int(row["order"]), bool(row["training"]), str(row.get("precision", "full"))
-            ): Prices(*(float(row[field.name]) for field in fields_of(Prices)))
+            Purchase(str(row["form"]), int(row["order"]), bool(row["training"]), _precision(row)): Prices(
+                *(float(row[field.name]) for field in fields_of(Prices))
+            )
             for row in fields["prices"]
         }
         model = Model(str(fields["machine"]), str(fields["device"]), int(fields["threads"]), prices)
@@ -127,6 +127,11 @@ def read(fields: Mapping[str, Any]) -> Model:
     if model.threads < 1 or not all(_legal(price) for each in prices.values() for price in astuple(each)):
         raise ValueError("a model of cost has a price that is no number of at least 0, or no threads")
     return model
+
+
+def _precision(row: Mapping[str, Any]) -> str:
+    """Of a row of prices; tuning files written earlier say only whether it is 'half'."""
+    return str(row.get("precision", "half" if row.get("half") else "full"))
 
 
 def _legal(price: float) -> bool:

@@ -3,7 +3,7 @@
 Shapes: B batch, R rank, T output channels; D0, D1, D2 input sizes, O0, O1, O2 output sizes; K0, K1, K2 taps.
     z        (B, D0, D1, D2, R)    contiguous: channels last
     f0, f1, f2     (K0, R), (K1, R), (K2, R)
-    weights        (R,), optional: of the rank-1 terms
+    weights        (R,), optional: of the rank-1 terms; the taps of f0 are multiplied by them
     scale, shift   (R,), optional: the stage sees relu(scale z + shift), and zeros around it
     matrix, bias   (R, T), (T,), optional: the last 1x1 stage
     y        (B, O0, O1, O2, R), or (B, O0, O1, O2, T) with `matrix`
@@ -191,7 +191,7 @@ def depthwise(
     i0, there = under_tap(begin, K0 - 1, D0, STRIDE0, DILATION0, BEFORE0, SPREAD0)
     if ROLLING and AHEAD:
         ahead = zeros((ROWS + K1 - 1) * (COLUMNS + K2 - 1), PLACES, words.shape[0], source.dtype.element_ty)
-        if there:  # in a branch of their own: outside of one, they triple the time that building takes
+        if there:  # in a branch of their own: outside of one, building takes some three times as long
             ahead = load_plane(
                 source + (batch * D0 + i0) * D1 * D2 * WORDS, there, rows, columns, words, D1, D2,
                 K1, STRIDE1, DILATION1, BEFORE1, SPREAD1, K2, STRIDE2, DILATION2, BEFORE2, SPREAD2,

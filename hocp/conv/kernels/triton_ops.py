@@ -22,8 +22,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from hocp.conv.forms.call import is_transformed
 from hocp.conv.kernels import triton_launch
-from hocp.conv.kernels.triton_launch import Modes
+from hocp.conv.kernels.triton_tiles import KEPT, Modes
 
 _STAGE = "Tensor z, Tensor? f0, Tensor? f1, Tensor f2, Tensor? scale, Tensor? shift, bool relu, int[] places"
 Maybe = Tensor | None
@@ -41,36 +42,20 @@ def stage_product(*arguments: Any) -> Tensor:
 
 def _traced(z: Tensor) -> bool:
     """Whether a compiler, an exporter, a transform or a mode of torch's dispatcher is to see an operator."""
-    return (
-        torch.compiler.is_compiling()
-        or type(z) is not Tensor
-        or z.is_meta
-        or torch._C._len_torch_dispatch_stack() > 0
-        or torch._C._are_functorch_transforms_active()
-        or torch.jit.is_tracing()
-    )
+    looked_at = is_transformed() or type(z) is not Tensor or z.is_meta
+    return looked_at or torch._C._len_torch_dispatch_stack() > 0
 
 
-@torch.library.custom_op("hocp::depthwise", mutates_args=(), schema=f"({_STAGE}) -> Tensor")
-def depthwise(z, f0, f1, f2, scale, shift, relu, places):
+def _depthwise(z, f0, f1, f2, scale, shift, relu, places):
     """All depthwise 1-D convolutions: (B, O0, O1, O2, R)."""
     return _convolve((z, f0, f1, f2, scale, shift, relu, places), z.shape[-1])
 
 
-@torch.library.custom_op(
-    "hocp::depthwise_product",
-    mutates_args=(),
-    schema=f"({_STAGE}, Tensor weights, Tensor matrix, Tensor? bias) -> Tensor",
-)
-def depthwise_product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix, bias):
+def _product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix, bias):
     """The depthwise stage times weights (R,), a product with a matrix (R, T) and a bias: (B, O0, O1, O2, T).
 
     In one kernel where that is quicker; without a backward pass, which would need the stage's result.
     """
-    return _product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix, bias)
-
-
-def _product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix, bias):
     stage, weights = (z, f0, f1, f2, scale, shift, relu, places), weights.contiguous()
     if not triton_launch.fusable(z, matrix):
         bias = None if bias is None else bias.to(matrix.dtype)
@@ -78,15 +63,8 @@ def _product(z, f0, f1, f2, scale, shift, relu, places, weights, matrix, bias):
     return _convolve(stage, matrix.shape[1], weights=weights, matrix=matrix.contiguous(), bias=bias)
 
 
-@torch.library.custom_op(
-    "hocp::depthwise_input_gradient", mutates_args=(), schema=f"(Tensor dy, {_STAGE}) -> (Tensor, Tensor)"
-)
-def input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
-    """Gradients of z, and of scale and shift in one (2, R): nothing in it where there are none."""
-    return _input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places)
-
-
 def _input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
+    """Gradients of z, and of scale and shift in one (2, R): nothing in it where there are none."""
     dz = z.new_empty(z.shape)
     of_affine = z.new_zeros(_affine_shape(z, scale), dtype=triton_launch.accumulator(z.dtype))
     if dz.numel() and dy.numel():
@@ -99,17 +77,8 @@ def _input_gradient(dy, z, f0, f1, f2, scale, shift, relu, places):
     return dz, of_affine
 
 
-@torch.library.custom_op(
-    "hocp::depthwise_factor_gradients",
-    mutates_args=(),
-    schema=f"(Tensor dy, {_STAGE}) -> (Tensor, Tensor, Tensor)",
-)
-def factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
-    """Gradients of the factors; nothing in that of a factor that is not there."""
-    return _factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places)
-
-
 def _factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
+    """Gradients of the factors; nothing in that of a factor that is not there."""
     if not dy.numel():
         return tuple(
             z.new_zeros(0) if factor is None else torch.zeros_like(factor) for factor in (f0, f1, f2)
@@ -118,6 +87,23 @@ def _factor_gradients(dy, z, f0, f1, f2, scale, shift, relu, places):
     given = _aligned(z), _aligned(dy), _contiguous(f0, f1, f2)
     gradients = triton_launch.factors_gradients(*given, **options)
     return tuple(z.new_zeros(0) if gradient is None else gradient for gradient in gradients)
+
+
+def _operator(name: str, function: Callable[..., Any], schema: str) -> Any:
+    """The function as an operator of torch, which changes none of its arguments."""
+    return torch.library.custom_op(f"hocp::{name}", function, mutates_args=(), schema=schema)
+
+
+depthwise = _operator("depthwise", _depthwise, f"({_STAGE}) -> Tensor")
+depthwise_product = _operator(
+    "depthwise_product", _product, f"({_STAGE}, Tensor weights, Tensor matrix, Tensor? bias) -> Tensor"
+)
+input_gradient = _operator(
+    "depthwise_input_gradient", _input_gradient, f"(Tensor dy, {_STAGE}) -> (Tensor, Tensor)"
+)
+factor_gradients = _operator(
+    "depthwise_factor_gradients", _factor_gradients, f"(Tensor dy, {_STAGE}) -> (Tensor, Tensor, Tensor)"
+)
 
 
 @depthwise.register_fake
@@ -178,11 +164,11 @@ class _Stage(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> Tensor:
         _keep(ctx, arguments, None)
-        return _convolve(arguments, arguments[0].shape[-1])
+        return _depthwise(*arguments)
 
     @staticmethod
     def backward(ctx: Any, dy: Tensor) -> tuple[Any, ...]:
-        if torch.is_grad_enabled() or _traced(dy):  # second derivatives, which the operators refuse
+        if torch.is_grad_enabled() or _traced(dy):  # with gradients of gradients wanted, operators refuse
             return _by_operators(ctx, dy)
         return _stage_gradients(ctx, dy, _input_gradient, _factor_gradients)
 
@@ -192,7 +178,7 @@ def _modes(factors: Sequence[Maybe], places: Sequence[int]) -> Modes:
     return _modes_of(tuple(1 if factor is None else factor.shape[0] for factor in factors), tuple(places))
 
 
-@lru_cache(triton_launch.KEPT)
+@lru_cache(KEPT)
 def _modes_of(taps: tuple[int, ...], places: tuple[int, ...]) -> Modes:
     return Modes(taps, places[:3], places[3:6], places[6:9])
 

@@ -120,15 +120,9 @@ def load_taps(factor, channels, reverse, RANK: tl.constexpr, K: tl.constexpr, AC
 
 @triton.jit
 def tap(
-    waiting,
-    factor,
-    k: tl.constexpr,
-    channels,
-    reverse,
-    RANK: tl.constexpr,
-    K: tl.constexpr,
-    ACC: tl.constexpr,
-):
+    waiting, factor, k: tl.constexpr, channels, reverse,
+    RANK: tl.constexpr, K: tl.constexpr, ACC: tl.constexpr,
+):  # fmt: skip
     """Row k of a factor, from the rows that wait in registers if it is one of them; (1, R)."""
     if k < WAITING:  # noqa: SIM108 (where one is None, Triton would compile both)
         row = waiting[k]
@@ -150,7 +144,7 @@ def zeros(COUNT: tl.constexpr, P: tl.constexpr, R: tl.constexpr, ACC: tl.constex
 def wide(value, ACC: tl.constexpr):
     """The same numbers as ACC; of words (P, R / 2) the two numbers of bfloat16 in each, (P, R)."""
     if value.dtype == tl.int32:
-        if PTX:  # one operation instead of four: Triton's compiler takes the cube of their number in time
+        if PTX:  # one operation instead of four, which its compiler passes over in less time
             low, high = tl.inline_asm_elementwise(
                 "shl.b32 $0, $2, 16; and.b32 $1, $2, 0xffff0000;",
                 "=r,=r,r",
